@@ -83,18 +83,24 @@ func (k inForce) choose(path string, names []string) ([]chosenCampaign, error) {
 // readChosen reads the campaigns, and returns each once, in the same order. Telnyx not
 // having one is not an error.
 func readChosen(ctx context.Context, client *telnyx.Client, concurrency int, chosen []chosenCampaign) ([]chosenCampaign, error) {
-	group, ctx := errgroup.WithContext(ctx)
+	read := func(ctx context.Context, c *chosenCampaign) error {
+		c.campaign, c.err = assigner.ReadEntry(ctx, client, c.want)
+		if telnyx.IsNotFound(c.err) {
+			c.err = noCampaign(c.name)
+			return nil
+		}
+		return c.err
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
 	for i := range chosen {
-		group.Go(func() error {
-			c := &chosen[i]
-			c.campaign, c.err = assigner.ReadEntry(ctx, client, c.want)
-			if telnyx.IsNotFound(c.err) {
-				c.err = noCampaign(c.name)
-				return nil
+		if i == 0 { // alone, so that an unreachable Telnyx is noticed once
+			if err := read(ctx, &chosen[i]); err != nil {
+				return nil, err
 			}
-			return c.err
-		})
+			continue
+		}
+		group.Go(func() error { return read(groupCtx, &chosen[i]) })
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err

@@ -40,9 +40,6 @@ func (c *replayCommand) Run(ctx context.Context, out output) error {
 	if len(c.ID) == 0 && c.Since == 0 && c.Type == "" {
 		return errors.New("no events selected: use --id, --since or --type (see greenlight events replay --help)")
 	}
-	if c.Since < 0 {
-		return errors.New("--since cannot be negative")
-	}
 	return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		chosen, matching, err := c.choose(ctx, js)
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -33,9 +32,6 @@ number or brand. Replays are marked. The assigner still gets every event, and no
 
 // Run prints events until it is stopped.
 func (c *tailCommand) Run(ctx context.Context, out output) error {
-	if c.Since < 0 || c.Count < 0 {
-		return errors.New("--since and --count cannot be negative")
-	}
 	return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		shown := 0
 		err := events.FollowEvents(ctx, js, startOf(c.Since), func(e events.PastEvent) (more bool, err error) {

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"greenlight/internal/app"
-	"greenlight/internal/preflight"
 	"greenlight/internal/status"
 	"greenlight/internal/telnyx"
 )
@@ -30,12 +29,12 @@ type planImportCommand struct {
 // Help is what kong prints under the command's own help.
 func (c *planImportCommand) Help() string {
 	return `Writes a plan with the numbers that are on each campaign now, so that greenlight plan diff shows no changes. It only
-reads from Telnyx. Comments in the plan name what it leaves out, and why: campaigns that have no numbers or need a
+reads from Telnyx. Comments in the plan name what it leaves out, and why: campaigns without numbers or that need a
 person, and numbers that are not attached, are leaving, or need a person.
 
-With --from-profile, the plan has the numbers of the messaging profile instead, to be attached to the campaign.
+With --from-profile, the plan has the numbers of the messaging profile instead, to attach them to the campaign.
 
-Nothing is written unless every list was read to its end.`
+Nothing is written unless every list was read completely.`
 }
 
 // Run reads the account and writes the plan.
@@ -117,7 +116,7 @@ func writeWhole(file string, text []byte) error {
 	return os.Rename(temporary, file)
 }
 
-// read reads what the flags ask for. Its error says what to do.
+// read reads what the flags ask for.
 func (c *planImportCommand) read(ctx context.Context, client *telnyx.Client, stderr io.Writer) (d draft, err error) {
 	i := importer{client: client, brand: c.Brand}
 	if len(c.Campaign) > 0 {
@@ -132,18 +131,5 @@ func (c *planImportCommand) read(ctx context.Context, client *telnyx.Client, std
 	default:
 		d, err = i.account(ctx)
 	}
-	return d, explainImport(ctx, err)
+	return d, err
 }
-
-// explainImport says why Telnyx could not be read, and what to do.
-func explainImport(ctx context.Context, err error) error {
-	if _, explained := errors.AsType[*importError](err); err == nil || explained {
-		return err
-	}
-	return preflight.Explain(ctx, err)
-}
-
-// importError is a reason not to import that is not about Telnyx's API.
-type importError struct{ text string }
-
-func (e *importError) Error() string { return e.text }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -115,17 +114,10 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 }
 
 func (c *simulatorCommand) check() error {
-	var errs []error
-	if c.WebhookURL != "none" {
-		to, err := url.Parse(c.WebhookURL)
-		if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
-			errs = append(errs, fmt.Errorf("--webhook-url: %q is not a URL; use a form like http://127.0.0.1:8080/webhooks/telnyx, or none", c.WebhookURL))
-		}
+	if _, ok := webURL(c.WebhookURL); !ok && c.WebhookURL != "none" {
+		return fmt.Errorf("--webhook-url: %q is not a URL; use a form like http://127.0.0.1:8080/webhooks/telnyx, or none", c.WebhookURL)
 	}
-	if min(c.Review, c.Assign, c.Mapping, c.Retry) < 0 || c.RateLimit < 0 {
-		errs = append(errs, errors.New("durations and --rate-limit cannot be negative"))
-	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // review takes a campaign from submission to approval.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -48,8 +49,8 @@ var waitCodes = map[status.Progress]int{status.AllAttached: 0, status.NotYet: 2,
 
 // Run prints the status of everything, or of what was named.
 func (c *statusCommand) Run(ctx context.Context, out output) error {
-	if c.Timeout != 0 && !c.Wait || c.Timeout < 0 {
-		return errors.New("--timeout needs --wait and a positive duration, for example 10m")
+	if c.Timeout != 0 && !c.Wait {
+		return errors.New("--timeout requires --wait")
 	}
 	if c.Plans != "" {
 		if _, err := os.Stat(c.Plans); err != nil {
@@ -151,10 +152,18 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 		}
 		// A campaign's record may arrive before those of its numbers, so everything is read again.
 		var err error
-		if latest, found, err = c.read(ctx, js); err == nil && found && latest.Progress() != status.NotYet {
-			err = errSettled
+		latest, found, err = c.read(ctx, js)
+		switch {
+		case err != nil && !js.Conn().IsConnected():
+			return nil // it is read again
+		case err == nil && found && latest.Progress() != status.NotYet:
+			return errSettled
 		}
 		return err
+	}, func(why string) {
+		if app.Width(out.Stdout) == 0 || !c.Watch { // the screen says it
+			fmt.Fprintln(out.Stderr, why, "Waiting for the server.")
+		}
 	})
 	end()
 	switch {
@@ -182,8 +191,17 @@ func (c *statusCommand) screen(w io.Writer, connected func() bool) (show func(st
 	if c.JSON || app.Width(w) == 0 {
 		return func(s status.Snapshot) error { return c.show(w, s) }, func() {}
 	}
-	s := &screen{w: w, connected: connected}
+	s := &screen{w: w, connected: connected, command: c.once()}
 	return s.show, s.end
+}
+
+// once returns the command that shows the same in full, without --watch.
+func (c *statusCommand) once() string {
+	what := status.Plain(c.What, 100)
+	if strings.ContainsAny(what, " ()'*") {
+		what = strconv.Quote(what)
+	}
+	return strings.TrimSpace("greenlight status " + what)
 }
 
 // screen draws snapshots on a terminal, each over the last one. It redraws every second,
@@ -197,6 +215,8 @@ type screen struct {
 	// connected reports whether changes can arrive. While it does not, lost is since when.
 	connected func() bool
 	lost      time.Time
+	// command shows what the screen has no room for.
+	command string
 }
 
 func (s *screen) show(latest status.Snapshot) error {
@@ -238,15 +258,16 @@ func (s *screen) draw() error {
 	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; stop with Ctrl-C.\n\n"
 	if !s.lost.IsZero() {
 		head = "NOT LIVE: no connection to NATS since " + s.lost.In(time.Local).Format(time.TimeOnly) + ". What follows is older.\n" +
-			"Trying to connect. If greenlight up was restarted, run this again.\n\n"
+			"Waiting for the server.\n\n"
 	}
 	options := textOptions(s.w)
+	options.Command = s.command
 	options.Rows = max(rows-strings.Count(head, "\n"), 1)
 	var frame bytes.Buffer
 	if err := s.latest.WriteText(&frame, options); err != nil {
 		return err
 	}
-	_, err := io.WriteString(s.w, redraw(head+frame.String(), columns, rows))
+	_, err := io.WriteString(s.w, redraw(head+frame.String(), columns, rows, s.command))
 	return err
 }
 
@@ -276,11 +297,12 @@ const (
 )
 
 // redraw returns the output that draws a frame over the whole screen without flicker:
-// each line is overwritten and only its rest cleared. Lines that do not fit are counted.
-func redraw(frame string, columns, rows int) string {
+// each line is overwritten and only its rest cleared. Lines that do not fit are counted, and
+// command shows them.
+func redraw(frame string, columns, rows int, command string) string {
 	lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
 	if len(lines) > rows {
-		lines = append(lines[:rows-1], fmt.Sprintf("… %d more lines: greenlight status, or name a plan or number", len(lines)-rows+1))
+		lines = append(lines[:rows-1], fmt.Sprintf("… %d more lines: %s", len(lines)-rows+1, command))
 	}
 	var b strings.Builder
 	b.WriteString("\x1b[H")

@@ -52,14 +52,14 @@ func TestWriteTimeline_IsReadable(t *testing.T) {
 
 // A frame is drawn line over line and never scrolls the screen.
 func TestRedraw_FitsTheScreen(t *testing.T) {
-	frame := redraw("one\n\x1b[32mtwo is longer than it may be\x1b[0m\nthree\nfour\nfive\n", 10, 4)
+	frame := redraw("one\n\x1b[32mtwo is longer than it may be\x1b[0m\nthree\nfour\nfive\n", 10, 4, "greenlight status")
 	if got := strings.Count(frame, "\r\n"); got != 3 {
 		t.Errorf("%d line ends on a screen of 4 lines: %q", got, frame)
 	}
 	if !strings.HasPrefix(frame, "\x1b[H") || !strings.HasSuffix(frame, "\x1b[K\x1b[J") || !strings.Contains(frame, "… 2 more") {
 		t.Errorf("got %q", frame)
 	}
-	if strings.Contains(frame, "longer than it may be") || strings.Contains(redraw("a\nb", 10, 2), "more") {
+	if strings.Contains(frame, "longer than it may be") || strings.Contains(redraw("a\nb", 10, 2, ""), "more") {
 		t.Errorf("cut wrongly: %q", frame)
 	}
 }

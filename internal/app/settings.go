@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ func Parse(cli any, name, description string, args []string, stdout io.Writer) (
 		return nil, true, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("%w (see %s --help)", err, commandOf(name, err))
+		return nil, false, fmt.Errorf("%w (see %s --help)", faultOf(err), commandOf(name, err))
 	}
 	return chosen, false, nil
 }
@@ -56,6 +57,19 @@ func NewParser(cli any, name, description string, stdout io.Writer, more ...kong
 			"min_server": events.MinServerVersion, "version": name + " " + ThisBuild().String(), "admin_listen": adminListen(name),
 		},
 	)...)
+}
+
+// shortFlag is how kong reports an argument that begins with one dash. Short flags are so few
+// that its suggestion is never what was meant.
+var shortFlag = regexp.MustCompile(`^(unknown flag -[^-])(, did you mean .*)?$`)
+
+// faultOf returns what is wrong with the arguments. For a value that begins with a dash, it
+// adds how to write it.
+func faultOf(err error) error {
+	if found := shortFlag.FindStringSubmatch(err.Error()); found != nil {
+		return errors.New(found[1] + "; before a value that begins with a dash, write --")
+	}
+	return err
 }
 
 // commandOf returns the command whose arguments were at fault, as a user types it.
@@ -83,10 +97,13 @@ func HelpOf(value *kong.Value) string {
 // decoders are about its parser, and repeat those of strconv and time.
 func popValue(ctx *kong.DecodeContext) (string, error) {
 	token := ctx.Scan.Pop()
-	if !token.IsValue() {
-		return "", errors.New("the value is missing")
+	switch {
+	case token.IsValue():
+		return token.String(), nil
+	case token.InferredType() == kong.ShortFlagToken:
+		return "", fmt.Errorf("the value begins with a dash; write --%s=VALUE", ctx.Value.Name)
 	}
-	return token.String(), nil
+	return "", errors.New("the value is missing")
 }
 
 func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
@@ -120,6 +137,9 @@ func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 	d, err := time.ParseDuration(value)
 	if err != nil {
 		return fmt.Errorf("%q is not a duration; use one like 30s, 10m or 1h30m", value)
+	}
+	if d < 0 {
+		return fmt.Errorf("%q is negative; use a duration like 30s, 10m or 1h30m", value)
 	}
 	target.SetInt(int64(d))
 	return nil
@@ -223,10 +243,10 @@ func fileError(err error) error {
 }
 
 // readCount reads a whole number within bounds.
-func readCount(faults *Faults, setting, text string, least, most int) int {
+func readCount(faults *Faults, setting, text string, lowest, highest int) int {
 	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		faults.addValue(setting, text, fmt.Sprintf("a whole number from %d to %d", least, most))
+	if err != nil || n < lowest || n > highest {
+		faults.addValue(setting, text, fmt.Sprintf("a whole number from %d to %d", lowest, highest))
 	}
 	return n
 }
@@ -251,9 +271,9 @@ func readYes(faults *Faults, setting, text string) bool {
 }
 
 // readDuration reads a duration within bounds, which between describes.
-func readDuration(faults *Faults, setting, text string, least, most time.Duration, between, example string) time.Duration {
+func readDuration(faults *Faults, setting, text string, lowest, highest time.Duration, between, example string) time.Duration {
 	d, err := time.ParseDuration(text)
-	if err != nil || d < least || d > most {
+	if err != nil || d < lowest || d > highest {
 		faults.addValue(setting, text, "a duration from "+between+", for example "+example)
 	}
 	return d

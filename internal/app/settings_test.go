@@ -519,6 +519,34 @@ func TestConnectOrFind_FindsGreenlightUp(t *testing.T) {
 	}
 }
 
+// Each start of greenlight up has another port and token. A command that lasts longer finds
+// them.
+func TestConnectOrFind_FindsGreenlightUpAgainAfterARestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start := func() *embedded.Server {
+		server, err := embedded.Start(embedded.Options{Dir: dir, Listen: true})
+		must(t, err)
+		return server
+	}
+	first := start()
+	var faults app.Faults
+	nc := app.NATS{}.ConnectOrFind(&faults, app.Data{Dir: dir}, t.Name())
+	must(t, faults.Err())
+	defer nc.Close()
+	must(t, first.Close())
+	second := start()
+	defer func() { must(t, second.Close()) }()
+	for deadline := time.Now().Add(time.Minute); nc.FlushTimeout(time.Second) != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not connected again: %v", nc.LastError())
+		}
+	}
+	if got, want := second.URL(), nc.ConnectedAddr(); !strings.HasSuffix(got, "@"+want) {
+		t.Errorf("connected to %s", want)
+	}
+}
+
 func TestConnectOrFind_SaysThatNobodyRuns(t *testing.T) {
 	for name, test := range map[string]struct {
 		file func(path string) error
@@ -527,6 +555,7 @@ func TestConnectOrFind_SaysThatNobodyRuns(t *testing.T) {
 		"no file":    {func(string) error { return nil }, "is missing, and no greenlight up runs on data folder "},
 		"empty file": {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is missing, and no greenlight up runs on data folder "},
 		"unreadable": {func(path string) error { return os.Mkdir(path, 0o700) }, "is missing, and the address of greenlight up cannot be read: "},
+		"damaged":    {func(path string) error { return os.WriteFile(path, []byte(natsToken+"@%"), 0o600) }, "is missing, and the address of greenlight up cannot be read: "},
 		"left behind": {
 			func(path string) error {
 				return os.WriteFile(path, []byte("nats://"+natsToken+"@127.0.0.1:1\n"), 0o600)
@@ -576,6 +605,33 @@ func TestParse_NamesWhatItDoesNotKnowWithoutItsValue(t *testing.T) {
 	}
 	if text := err.Error(); !strings.Contains(text, "--telnyx-api-kee") || !strings.HasSuffix(text, "(see greenlight --help)") || strings.Contains(text, secretKey) {
 		t.Errorf("got %v, want the flag's name and not its value", err)
+	}
+}
+
+// A value that begins with a dash looks like a flag. The value itself may be a secret.
+func TestParse_SaysHowToWriteAValueThatBeginsWithADash(t *testing.T) {
+	clearEnv(t)
+	var cli struct {
+		groups
+		Numbers []string `arg:"" optional:""`
+		Timeout time.Duration
+		Count   int
+		JSON    bool `name:"json"`
+	}
+	for args, want := range map[string]string{
+		"--timeout -5s":            "--timeout: the value begins with a dash; write --timeout=VALUE",
+		"--timeout=-5s":            `--timeout: "-5s" is negative; use a duration like 30s, 10m or 1h30m`,
+		"--count -5":               "--count: the value begins with a dash; write --count=VALUE",
+		"--count=-5":               `--count: "-5" is not a whole number from 0`,
+		"--telnyx-api-key -s3cret": "--telnyx-api-key: the value begins with a dash; write --telnyx-api-key=VALUE",
+		"--timeout":                "--timeout: the value is missing",
+		"--timeout --json":         "--timeout: the value is missing",
+		"-12125550142":             "unknown flag -1; before a value that begins with a dash, write --",
+	} {
+		_, _, err := app.Parse(&cli, "greenlight", "Tests.", strings.Fields(args), io.Discard)
+		if err == nil || err.Error() != want+" (see greenlight --help)" {
+			t.Errorf("%s: got %v, want %s", args, err, want)
+		}
 	}
 }
 

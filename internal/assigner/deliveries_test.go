@@ -1,12 +1,14 @@
 package assigner
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -65,6 +67,38 @@ func TestReconcileFailures_KeepsTheTimeAfterAnError(t *testing.T) {
 	if err := r.a.Ready(r.Context()); err != nil {
 		t.Errorf("the assigner is not ready after it: %v", err)
 	}
+}
+
+// While the webhook cannot be reached, Telnyx gives up on the event that says that a
+// campaign was approved. The assigner finds it in Telnyx's log, and does not wait for the
+// resync.
+func TestRun_ReconcilesTheCampaignsOfFailedDeliveries(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, telnyxsim.Options{DeliveryTransport: noWebhook{}, Attempts: 1}, 2, func(c *Config) { c.Now = time.Now })
+	for _, id := range []string{testCampaign, otherCampaign} {
+		r.sim.AddCampaign(telnyxsim.Campaign{ID: id, CampaignStatus: telnyx.CampaignMNOPending, WebhookURL: "https://hooks.example.com/"})
+	}
+	first, second := numbered(2)[0], numbered(2)[1]
+	r.plan(listed("staged", testCampaign, first), listed("other", otherCampaign, second))
+	r.a.failuresEvery = 20 * time.Millisecond
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.a.Run(ctx) }()
+	for _, id := range []string{testCampaign, otherCampaign} {
+		r.eventually("the first resync", func() bool { return r.campaign(id).Phase == ledger.PhaseInReview })
+	}
+
+	r.must(r.sim.Approve(testCampaign))
+	r.eventually("attached", func() bool { return r.number(first).State == ledger.Sendable })
+	r.wantRequests("after the approval", first)
+	if got := r.campaign(testCampaign).Cause; !strings.HasPrefix(got, "delivery of 10dlc.") || !strings.Contains(got, " failed (event ") {
+		t.Errorf("got cause %q, want the failed delivery", got)
+	}
+	if got := r.campaign(otherCampaign).Cause; !strings.HasPrefix(got, "resync") {
+		t.Errorf("got cause %q for the other campaign, want none but the first resync", got)
+	}
+	stop()
+	r.must(<-done)
 }
 
 func TestReconcile_ReportsOnceThatACampaignEndsSoon(t *testing.T) {

@@ -2,15 +2,45 @@ package assigner
 
 import (
 	"fmt"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
+
+// An address at which nothing answers is found out by the calls under way, however many
+// numbers there are.
+func TestObserver_StopsReadingNumbersAtADeadAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int64
+		client := &telnyx.Client{APIKey: "KEY", HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			attempts.Add(1)
+			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+		})}}
+		numbers := make([]plan.E164, 100)
+		for i := range numbers {
+			numbers[i] = plan.E164(fmt.Sprintf("+1212555%04d", i))
+		}
+		seen := newObservation()
+		err := NewObserver(client, 4).readEach(t.Context(), numbers, false, &seen)
+		if !telnyx.IsUnreachable(err) || attempts.Load() > 3*4 {
+			t.Errorf("got %v after %d attempts, want at most three for each call under way", err, attempts.Load())
+		}
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // Two requests that share a list do not see the records that the other one reads.
 func TestObserver_SharedListIsNotWrittenTo(t *testing.T) {

@@ -29,6 +29,7 @@ func depths(t *testing.T, js jetstream.JetStream, what string, want func(events.
 }
 
 func TestReadDepths_ReportsTheOldestOpenMessage(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publisher := events.NewPublisher(js)
 	stored := func(id string) time.Time {
@@ -50,7 +51,7 @@ func TestReadDepths_ReportsTheOldestOpenMessage(t *testing.T) {
 	first := stored("one")
 	second := stored("two")
 	depths(t, js, "before any assigner", func(d events.Depths) bool {
-		return d.Idle && d.Waiting == 0 && d.Room.Used > 0 && d.Room.Most > d.Room.Used
+		return d.Idle && d.Waiting == 0 && d.Room.Used > 0 && d.Room.Limit > d.Room.Used
 	})
 	deliveries, stop := run(t, js)
 	one, two := <-deliveries, <-deliveries
@@ -81,6 +82,7 @@ func TestReadDepths_ReportsTheOldestOpenMessage(t *testing.T) {
 // The webhook's readiness depends on the stream of events, and a full stream of dead
 // letters is reported beside it.
 func TestRoom_ReportsAFullStreamAndWhatToDo(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	for name, test := range map[string]struct {
 		stream string

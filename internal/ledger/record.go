@@ -52,7 +52,7 @@ type Number struct {
 	// Firsts are kept longer than the history of the record.
 	Firsts Firsts `json:"firsts,omitzero"`
 	// AttachedBy is the entry whose request put the number on the campaign; empty if it was
-	// there before, or if a person attached it.
+	// there before, if a person attached it, or after [Ledger.NoteRestored].
 	AttachedBy string `json:"attached_by,omitempty"`
 	// Manual says that no plan names the number here: a person's command works on it.
 	Manual bool `json:"manual,omitempty"`
@@ -259,6 +259,16 @@ func (c Campaign) IDs() []string {
 	ids := []string{c.ID, c.TelnyxID, c.TCRID, c.ReferenceKey}
 	slices.Sort(ids)
 	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
+}
+
+// FindCampaign returns the campaign with the given plan name or id.
+func FindCampaign(entries []CampaignEntry, name string) (Campaign, bool) {
+	for _, entry := range entries {
+		if c := entry.Campaign; c.Planned && c.Plan == name || slices.Contains(c.IDs(), name) {
+			return c, true
+		}
+	}
+	return Campaign{}, false
 }
 
 // StateAndReason returns the state and the reason, if any: "failed (not_owned)".

@@ -32,9 +32,12 @@ const (
 	pullHeartbeat = time.Second
 	// giveBackWait is how long a stopping sender waits for notices in transit.
 	giveBackWait = time.Second
+	// joinWait is the wait before the consumer is joined again. Its stream is created again
+	// within about a second, and until then the process is not ready.
+	joinWait = time.Second
 	// The waits after a failed try.
 	retryBase = 5 * time.Second
-	retryMost = time.Hour
+	retryMax  = time.Hour
 )
 
 // Receiver is a destination of notices.
@@ -47,7 +50,7 @@ type Receiver interface {
 func Test(ctx context.Context, receiver Receiver) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return receiver.Send(ctx, "This is a test of Greenlight's notices. Nothing needs doing.")
+	return receiver.Send(ctx, "This is a test of Greenlight's notices. No action is needed.")
 }
 
 // Sender sends notices from the stream to a receiver.
@@ -100,7 +103,7 @@ func (s *Sender) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := s.pull(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn().Err(err).Msg("notices could not be read; trying again")
-			wait(ctx, retryBase)
+			wait(ctx, joinWait)
 		}
 	}
 	return nil
@@ -207,7 +210,7 @@ func (s *Sender) settle(err error) {
 
 // retryAfter returns 5 s after the first try, and doubles up to an hour.
 func retryAfter(tries uint64) time.Duration {
-	return min(retryMost, retryBase<<min(max(tries, 1)-1, 20))
+	return min(retryMax, retryBase<<min(max(tries, 1)-1, 20))
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -11,33 +11,41 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// Explain wraps err with the ledger's advice: why not everything could be checked, and what
-// to do. The client's errors never contain the API key.
+// Explain wraps the error of a command with what it means and what to do, if it is about
+// Telnyx's API or the command was interrupted. The client's errors never contain the API key.
 func Explain(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted before all checks were done: %w", context.Cause(ctx))
+	interrupted := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	isAnswer := telnyx.WasSent(err) || telnyx.IsRateLimited(err)
+	switch {
+	case ctx.Err() != nil && (isAnswer || interrupted):
+		return fmt.Errorf("interrupted before everything was done: %w", context.Cause(ctx))
+	case !isAnswer:
+		return err
 	}
-	reason, fix := reasonOf(err)
-	advice := reason.Advice()
-	return fmt.Errorf("%s %s Details: %w", advice.Why, cmp.Or(fix, advice.Action), err)
+	why, fix := meaningOf(err)
+	return fmt.Errorf("%s %s Details: %w", why, fix, err)
 }
 
-// reasonOf returns the reason, and what to do if that differs from the ledger's advice.
-func reasonOf(err error) (reason ledger.Reason, fix string) {
-	if errors.Is(err, assigner.ErrKeyRefused) {
-		return ledger.Unauthorized, ""
+// meaningOf says what an error of Telnyx's API means, and what to do.
+func meaningOf(err error) (why, fix string) {
+	class := telnyx.Classify(err)
+	reason := ledger.UnknownError
+	switch {
+	case errors.Is(err, assigner.ErrKeyRefused), class == telnyx.ClassUnauthorized:
+		reason = ledger.Unauthorized
+	case telnyx.IsNotFound(err):
+		return "Telnyx has no record with this id.", "Check the id, and that the API key belongs to the right account."
+	case class == telnyx.ClassForbidden:
+		fix = "In Mission Control, check the permissions of the key's user for 10DLC and numbers."
+	case class == telnyx.ClassAccount:
+		reason = ledger.AccountBlocked
+	case telnyx.IsRateLimited(err):
+		reason, fix = ledger.RateLimited, "Run this again in a minute, or set a lower TELNYX_RATE."
+	case class == telnyx.ClassTransient:
+		reason, fix = ledger.TelnyxUnavailable, "Check the network and TELNYX_BASE_URL, and run this again."
+	case class == telnyx.ClassBusy:
+		fix = "Run this again in a minute."
 	}
-	switch telnyx.Classify(err) {
-	case telnyx.ClassForbidden:
-		return ledger.UnknownError, "The key works for other calls. In Mission Control, check its user's permissions for 10DLC and numbers."
-	case telnyx.ClassAccount:
-		return ledger.AccountBlocked, ""
-	case telnyx.ClassTransient:
-		if telnyx.IsRateLimited(err) {
-			return ledger.RateLimited, "Run this again in a minute, or set a lower TELNYX_RATE."
-		}
-		return ledger.TelnyxUnavailable, "Check the network and TELNYX_BASE_URL, and run this again."
-	default:
-		return ledger.UnknownError, ""
-	}
+	advice := reason.Advice()
+	return advice.Why, cmp.Or(fix, advice.Action)
 }

@@ -52,11 +52,11 @@ type Campaign struct {
 
 // Check reads everything that the sets plan from Telnyx, with at most concurrency calls at
 // once, and returns a report for each set. It never writes. An error means that not
-// everything could be read; it says why and what to do. PublicURL is as in [WrongWebhookURL].
+// everything could be read; [Explain] says what to do. PublicURL is as in [WrongWebhookURL].
 func Check(ctx context.Context, client *telnyx.Client, concurrency int, publicURL string, sets ...*plan.Set) ([]Report, error) {
-	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client.ReadOnly(), concurrency), sets...)
+	forecasts, err := assigner.ForecastPlans(ctx, assigner.NewObserver(client.ReadOnly(), concurrency), sets...)
 	if err != nil {
-		return nil, Explain(ctx, err)
+		return nil, err
 	}
 	reports := make([]Report, len(sets))
 	for i, set := range sets {

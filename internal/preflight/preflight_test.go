@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -116,6 +122,7 @@ func attached(campaign string, status telnyx.AssignmentStatus, reason ...string)
 }
 
 func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
+	t.Parallel()
 	findEach(t, map[string]trouble{
 		"campaign that is not there": {nil, planFor("campaign_id: nowhere", 1, 3), ledger.CampaignMissing, 3,
 			[]string{"campaign spring (nowhere)", "does not have this campaign", "Check the id"}},
@@ -172,6 +179,7 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 }
 
 func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
+	t.Parallel()
 	findEach(t, map[string]trouble{
 		"number of somebody else": {nil, planFor("campaign_id: "+springID, 1, 4), ledger.NotOwned, 9, []string{"number " + number(4), "does not list", "Order or port"}},
 		"toll-free":               {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll-free"}), "", ledger.NotLongCode, 7, []string{"number " + number(2), `"toll-free"`}},
@@ -287,6 +295,7 @@ func findEach(t *testing.T, troubles map[string]trouble) {
 }
 
 func TestCheck_SaysWhatGreenlightWillDoBesides(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*testing.T, *account)
 		more   string
@@ -443,6 +452,7 @@ func TestCheck_OnlyReads(t *testing.T) {
 }
 
 func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
+	t.Parallel()
 	always := func(kind telnyxsim.FaultKind) func(*account) {
 		return func(a *account) { a.Inject(telnyxsim.Fault{Times: -1, Kind: kind}) }
 	}
@@ -466,7 +476,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 		}, []string{"Telnyx refuses the API key.", "10010", "settings"}},
 		"a list is refused, and the key works": {func(a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: forbidden})
-		}, []string{"does not document", "The key works for other calls", "10010", "settings"}},
+		}, []string{"does not document", "permissions of the key's user", "10010", "settings"}},
 		"settings are refused": {func(a *account) {
 			a.Inject(telnyxsim.Fault{PathPrefix: "/phone_numbers", Times: -1, Kind: telnyxsim.StatusFault(418, `{}`)})
 		}, []string{"does not document", "418", "settings"}},
@@ -482,6 +492,7 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 			if err == nil {
 				t.Fatal("got no error")
 			}
+			err = preflight.Explain(t.Context(), err)
 			for _, words := range test.words {
 				if !strings.Contains(err.Error(), words) {
 					t.Errorf("got %q, want it to say %q", err, words)
@@ -497,12 +508,52 @@ func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
 	}
 }
 
+// An address at which nothing answers is found out by one call, however many campaigns are
+// planned, and by those under way if it is lost meanwhile.
+func TestCheck_AsksADeadAddressOnce(t *testing.T) {
+	const campaigns, concurrency, attempts = 60, 8, 3
+	var text strings.Builder
+	text.WriteString("version: 1\ncampaigns:\n")
+	for i := range campaigns {
+		fmt.Fprintf(&text, "  - {name: c%d, campaign_id: 751c6a5c-907b-43a9-8ada-ba1dc8335b%02d, numbers: [\"%s\"]}\n", i, i, number(i))
+	}
+	set, err := plan.LoadBytes("plan.yaml", []byte(text.String()))
+	must(t, err)
+	for name, test := range map[string]struct{ answered, most int64 }{"from the start": {0, attempts}, "later": {20, attempts * concurrency}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var calls atomic.Int64
+				client := &telnyx.Client{APIKey: key, HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+					if calls.Add(1) > test.answered {
+						return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+					}
+					body := fmt.Sprintf(`{"campaignId":%q,"campaignStatus":"MNO_PENDING"}`, path.Base(r.URL.Path))
+					return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+				})}}
+				_, err := preflight.Check(t.Context(), client, concurrency, "", set)
+				if err == nil || !strings.Contains(err.Error(), "connection refused") {
+					t.Errorf("got %v, want that the connection is refused", err)
+				}
+				if got := calls.Load() - test.answered; got > test.most {
+					t.Errorf("%d attempts at a dead address, want at most %d", got, test.most)
+				}
+			})
+		})
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
+	t.Parallel()
 	a := springAccount(t)
 	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.Hang()})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := preflight.Check(ctx, a.client, 8, "", load(t, springPlan()))
+	err = preflight.Explain(ctx, err)
 	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "interrupted") {
 		t.Errorf("got %v, want that it was interrupted", err)
 	}

@@ -36,9 +36,11 @@ type TextOptions struct {
 	Zone *time.Location
 	// Width is the width of the terminal in columns. The default and the minimum are 80.
 	Width int
-	// Rows is the most lines of an overview. Problems are shown first, and what is left out
-	// is counted. Zero is no limit.
+	// Rows is the maximum of lines in an overview or of campaigns. Problems are shown first,
+	// and what is left out is counted. Zero is no limit.
 	Rows int
+	// Command shows all that Rows leaves out.
+	Command string
 }
 
 // WriteText writes the snapshot: what stops everything, a table of the campaigns with
@@ -46,7 +48,7 @@ type TextOptions struct {
 // and what a person should do. The level of detail depends on [Snapshot.About].
 func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 	columns := max(o.Width, minWidth)
-	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color, columns: columns, width: min(columns, maxProse), rows: o.Rows}
+	t := textOf{now: s.At.In(cmp.Or(o.Zone, time.UTC)), resync: s.NextResync, color: o.Color, columns: columns, width: min(columns, maxProse), rows: o.Rows, command: o.Command}
 	t.alerts(s)
 	switch {
 	case len(s.Campaigns) == 0 && (len(s.LedgerMissing) > 0 || s.PlanFault != ""):
@@ -60,10 +62,7 @@ func (s Snapshot) WriteText(w io.Writer, o TextOptions) error {
 			t.number(c, c.Numbers[0])
 		}
 	case s.Focus == FocusCampaign:
-		t.WriteString(t.campaigns(s.Campaigns))
-		for _, c := range s.Campaigns {
-			t.campaign(c)
-		}
+		t.named(s)
 	default:
 		t.overview(s)
 	}
@@ -81,6 +80,7 @@ type textOf struct {
 	// columns is the width of tables, width that of sentences.
 	columns, width int
 	rows           int
+	command        string
 }
 
 func (t *textOf) wrap(indent, sentence string) { Wrap(&t.Builder, indent, sentence, t.width) }
@@ -223,16 +223,13 @@ func (t *textOf) fit(shown []Campaign, doneLine string, causes []cause) {
 	for _, c := range fitting {
 		t.WriteString("\n" + c.text)
 	}
-	var more []string
-	if n := len(shown) - rows; n > 0 {
-		more = append(more, Count(n, "more campaign"))
-	}
-	if n := len(causes) - len(fitting); n > 0 {
-		more = append(more, Count(n, "more explanation"))
-	}
-	if len(more) > 0 {
-		t.WriteString("… " + strings.Join(more, ", ") + ": greenlight status\n")
-	}
+	t.leftOut(count{len(shown) - rows, "more campaign"}, count{len(causes) - len(fitting), "more explanation"})
+}
+
+// count is how many there are of something.
+type count struct {
+	n    int
+	noun string
 }
 
 // lines counts the lines of a text.
@@ -256,12 +253,12 @@ func (s Snapshot) headline() string {
 const ExtrasSentence = "The campaign has numbers that are not in its plan. Greenlight does not change them; greenlight plan diff names them."
 
 // extras counts the numbers that are on a campaign and not in its plan, and names the first.
-func extras(c Campaign, most int) string {
+func extras(c Campaign, limit int) string {
 	words := Count(c.Extras, "number")
 	if len(c.ExtraNumbers) == 0 {
 		return words // recorded by an earlier version
 	}
-	named := c.ExtraNumbers[:min(len(c.ExtraNumbers), most)]
+	named := c.ExtraNumbers[:min(len(c.ExtraNumbers), limit)]
 	words += ", " + strings.Join(named, ", ")
 	if more := c.Extras - len(named); more > 0 {
 		words += fmt.Sprintf(" and %d more", more)
@@ -399,7 +396,7 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 		return ""
 	}
 	const (
-		leastName, leastCounts = 12, 20
+		minName, minCounts = 12, 20
 		// A name of this length is worth more than the bar.
 		someName = 24
 	)
@@ -411,12 +408,12 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 		names, counts = max(names, columnsOf(name(c))), max(counts, columnsOf(strings.Join(t.counts(c), ", ")))
 	}
 	room := t.columns - text.LongestLineLen(others.Render()) - 2*len("  ")
-	roomForNames := func() int { return room - min(counts, max(leastCounts, room/2)) }
+	roomForNames := func() int { return room - min(counts, max(minCounts, room/2)) }
 	bars := roomForNames()-barWidth >= min(names, someName)
 	if bars {
 		room -= barWidth
 	}
-	names = min(names, max(roomForNames(), leastName))
+	names = min(names, max(roomForNames(), minName))
 	w := newTable()
 	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next"})
 	short := shorten(campaigns, names)
@@ -430,44 +427,44 @@ func columnsOf(content string) int { return text.RuneWidthWithoutEscSequences(co
 
 // shorten cuts the middle out of the names that are too long. It looks for a cut that leaves
 // different names different, if need be without the end that they have in common.
-func shorten(campaigns []Campaign, most int) []string {
+func shorten(campaigns []Campaign, limit int) []string {
 	var names []string
 	for _, c := range campaigns {
 		names = append(names, name(c))
 	}
-	half := (most - 1) / 2
+	half := (limit - 1) / 2
 	for i := range half { // first from the middle, then with longer ends
-		if short := shortenAll(names, "", half-i, most); distinct(short) == distinct(names) {
+		if short := shortenAll(names, "", half-i, limit); distinct(short) == distinct(names) {
 			return short
 		}
 	}
-	if short := shortenAll(names, commonEnd(names, most), half, most); distinct(short) == distinct(names) {
+	if short := shortenAll(names, commonEnd(names, limit), half, limit); distinct(short) == distinct(names) {
 		return short
 	}
-	return shortenAll(names, "", half, most)
+	return shortenAll(names, "", half, limit)
 }
 
 // shortenAll shortens the names that are too long to so many columns, of which head are
 // their beginning. A common end is left out.
-func shortenAll(names []string, end string, head, most int) []string {
+func shortenAll(names []string, end string, head, limit int) []string {
 	short := slices.Clone(names)
 	for i, name := range names {
 		switch {
-		case columnsOf(name) <= most:
+		case columnsOf(name) <= limit:
 		case end == "":
-			short[i] = cutMiddle(name, head, most)
+			short[i] = cutMiddle(name, head, limit)
 		default:
-			short[i] = cutMiddle(strings.TrimSuffix(name, end), head-1, most-1) + "…"
+			short[i] = cutMiddle(strings.TrimSuffix(name, end), head-1, limit-1) + "…"
 		}
 	}
 	return short
 }
 
 // commonEnd is what all names that are too long have as their end.
-func commonEnd(names []string, most int) string {
+func commonEnd(names []string, limit int) string {
 	end, first := "", true
 	for _, name := range names {
-		if columnsOf(name) <= most {
+		if columnsOf(name) <= limit {
 			continue
 		}
 		if first {
@@ -486,25 +483,25 @@ func distinct(names []string) int {
 }
 
 // cutMiddle shortens a name to so many columns, of which head are its beginning.
-func cutMiddle(name string, head, most int) string {
-	if columnsOf(name) <= most {
+func cutMiddle(name string, head, limit int) string {
+	if columnsOf(name) <= limit {
 		return name
 	}
 	runes := []rune(name)
 	tail := len(runes)
-	for tail > 0 && columnsOf(string(runes[tail-1:])) <= most-1-head {
+	for tail > 0 && columnsOf(string(runes[tail-1:])) <= limit-1-head {
 		tail--
 	}
 	return text.Trim(name, head) + "…" + string(runes[tail:])
 }
 
 // fill joins counts in lines of at most so many columns. No count is split.
-func fill(counts []string, most int) string {
+func fill(counts []string, limit int) string {
 	whole := make([]string, len(counts))
 	for i, count := range counts {
 		whole[i] = strings.ReplaceAll(count, " ", "_")
 	}
-	return strings.ReplaceAll(text.WrapSoft(strings.Join(whole, ", "), most), "_", " ")
+	return strings.ReplaceAll(text.WrapSoft(strings.Join(whole, ", "), limit), "_", " ")
 }
 
 func name(c Campaign) string {
@@ -609,22 +606,92 @@ func (t *textOf) nextResync() string {
 	return Until(t.now, t.resync)
 }
 
+// named writes everything about the campaigns that were named, if there is room for it.
+func (t *textOf) named(s Snapshot) {
+	all := t.part(func(t *textOf) {
+		t.WriteString(t.campaigns(s.Campaigns))
+		for _, c := range s.Campaigns {
+			t.campaign(c)
+		}
+	})
+	switch {
+	case t.rows == 0 || lines(t.String())+lines(all) <= t.rows:
+		t.WriteString(all)
+	case len(s.Campaigns) == 1:
+		t.fitCampaign(s.Campaigns[0])
+	default:
+		t.overview(s)
+	}
+}
+
 // campaign writes everything about one campaign.
 func (t *textOf) campaign(c Campaign) {
 	t.gap(true)
 	t.title(cmp.Or(c.Plan, "(no plan)"), c.ID)
 	t.facts(c)
+	t.condition(c)
+	t.gap(len(c.Numbers) > 0)
+	t.WriteString(t.numbers(c.Numbers))
+	for _, g := range groups(c) {
+		t.gap(true)
+		t.group("  ", c.Detail, g, 10)
+	}
+}
+
+// fitCampaign writes as much about one campaign as there is room for: explanations, then
+// numbers, both with those that need a person first. The last line counts the rest.
+func (t *textOf) fitCampaign(c Campaign) {
+	t.WriteString(t.campaigns([]Campaign{c}))
+	t.gap(true)
+	t.title(cmp.Or(c.Plan, "(no plan)"), c.ID)
+	causes := []cause{{t.part(func(t *textOf) { t.condition(c) }), c.Campaign.NeedsPerson()}}
+	for _, g := range groups(c) {
+		causes = append(causes, cause{t.part(func(t *textOf) { t.group("  ", c.Detail, g, maxNumbers) }), g.NeedsPerson})
+	}
+	slices.SortStableFunc(causes, func(a, b cause) int { return trueFirst(a.problem, b.problem) })
+	// The table has an empty line, the heads of its columns, and a line below them.
+	const tableHead = 3
+	room, left := t.rows-lines(t.String())-tableHead-1, 0
+	minNumbers := min(max(c.needPerson(), 1), 5)
+	for i, cause := range causes {
+		if left > 0 || lines(cause.text)+1 > room-minNumbers {
+			left++
+			continue
+		}
+		t.gap(i > 0)
+		t.WriteString(cause.text)
+		room -= lines(cause.text) + 1
+	}
+	numbers := slices.Clone(c.Numbers)
+	slices.SortStableFunc(numbers, func(a, b Number) int {
+		return cmp.Or(trueFirst(a.NeedsPerson, b.NeedsPerson), trueFirst(a.State != ledger.Sendable, b.State != ledger.Sendable))
+	})
+	shown := min(len(numbers), max(room, 0))
+	t.gap(shown > 0)
+	t.WriteString(t.numbers(numbers[:shown]))
+	t.leftOut(count{len(numbers) - shown, "more number"}, count{left, "more explanation"})
+}
+
+// leftOut counts what there is no room for, and says what shows it.
+func (t *textOf) leftOut(counts ...count) {
+	var more []string
+	for _, p := range counts {
+		if p.n > 0 {
+			more = append(more, Count(p.n, p.noun))
+		}
+	}
+	if len(more) > 0 {
+		t.WriteString("… " + strings.Join(more, ", ") + ": " + t.command + "\n")
+	}
+}
+
+// condition says what holds of the whole campaign.
+func (t *textOf) condition(c Campaign) {
 	t.wrap("  ", c.Sentence)
 	t.reason("  ", c.Reason)
 	t.detail("  ", "", c.Detail)
 	if c.Extras > 0 {
 		t.hang("  ", "  ", "On the campaign, but not in the plan: "+extras(c, ledger.MaxExtraNumbers)+". Greenlight does not change them.")
-	}
-	t.gap(len(c.Numbers) > 0)
-	t.WriteString(t.numbers(c))
-	for _, g := range groups(c) {
-		t.gap(true)
-		t.group("  ", c.Detail, g, 10)
 	}
 }
 
@@ -664,11 +731,11 @@ func (t *textOf) fact(label, value, set string) {
 	t.hang(fmt.Sprintf("  %-12s ", label), strings.Repeat(" ", 15), Plain(value, maxDetail))
 }
 
-// numbers is the table of a campaign's numbers.
-func (t *textOf) numbers(c Campaign) string {
+// numbers is a table of numbers.
+func (t *textOf) numbers(numbers []Number) string {
 	w := newTable()
 	w.AppendHeader(table.Row{"number", "state", "reason", "for", "person", "next try"})
-	for _, n := range c.Numbers {
+	for _, n := range numbers {
 		w.AppendRow(table.Row{n.Number.Number, t.paint(n.Number, string(n.State)), n.Reason, t.forHowLong(n), neededWord(n), t.nextOf(n)})
 	}
 	if w.Length() == 0 {

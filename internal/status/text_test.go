@@ -120,7 +120,7 @@ func TestWriteText_FitsTheScreen(t *testing.T) {
 	}
 	for rows, want := range map[int]string{14: "… 12 more campaigns, 4 more explanations: greenlight status\n", 22: "", 60: ""} {
 		var out bytes.Buffer
-		must(t, s.WriteText(&out, status.TextOptions{Rows: rows}))
+		must(t, s.WriteText(&out, status.TextOptions{Rows: rows, Command: "greenlight status"}))
 		said := out.String()
 		testkit.Golden(t, fmt.Sprintf("testdata/screen-%d.txt", rows), said, *update, "-update")
 		for _, words := range []string{"On hold: everything", "417 of 492 numbers attached", "\nloyalty", "2 need a person", want} {
@@ -131,6 +131,42 @@ func TestWriteText_FitsTheScreen(t *testing.T) {
 		if got := strings.Count(said, "\n"); got > rows || rows == 60 && strings.Contains(said, " more campaign") {
 			t.Errorf("%d lines in %d rows:\n%s", got, rows, said)
 		}
+	}
+}
+
+// A named campaign with hundreds of numbers fits the screen too: what needs a person comes
+// first, what is left out is counted, and the last line has the command that shows it.
+func TestWriteText_FitsOneCampaignOnTheScreen(t *testing.T) {
+	t.Parallel()
+	loyalty, found := busySnapshot().About("loyalty") // its last two numbers need a person
+	if !found {
+		t.Fatal("no plan loyalty")
+	}
+	loyalty.Held = ledger.Hold{}
+	for rows, want := range map[int]string{24: "… 95 more numbers, 1 more explanation: greenlight status loyalty\n", 12: "… 99 more numbers, 2 more explanations: ", 200: ""} {
+		var out bytes.Buffer
+		must(t, loyalty.WriteText(&out, status.TextOptions{Rows: rows, Command: "greenlight status loyalty"}))
+		said := out.String()
+		if got := strings.Count(said, "\n"); got > rows || !strings.Contains(said, want) || (rows == 200) == strings.Contains(said, "… ") {
+			t.Errorf("%d rows: got %d lines, want %q in\n%s", rows, got, want, said)
+		}
+		needed, done := strings.Index(said, "\n+12125550098"), strings.Index(said, "\n+12125550000")
+		if rows == 24 {
+			testkit.Golden(t, "testdata/screen-campaign.txt", said, *update, "-update")
+			if needed < 0 || done >= 0 && done < needed || !strings.Contains(said, "conflict (other_campaign), needs a person") {
+				t.Errorf("what needs a person is not first:\n%s", said)
+			}
+		}
+	}
+	busy := busySnapshot()
+	for i := range busy.Campaigns {
+		busy.Campaigns[i].PlanPlace = "june.yaml:3"
+	}
+	file, _ := busy.About("june.yaml")
+	var out bytes.Buffer
+	must(t, file.WriteText(&out, status.TextOptions{Rows: 24, Command: "greenlight status june.yaml"}))
+	if said := out.String(); strings.Count(said, "\n") > 24 || !strings.Contains(said, ": greenlight status june.yaml\n") {
+		t.Errorf("a plan file of many campaigns:\n%s", said)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,6 +23,9 @@ const DefaultBaseURL = "https://api.telnyx.com/v2"
 const (
 	// callTimeout is for one attempt, from dialling to the answer's last byte.
 	callTimeout = 20 * time.Second
+	// dialTimeout is for making a connection. TCP repeats its request after one and three
+	// seconds.
+	dialTimeout = 5 * time.Second
 	// maxAnswer is ample. A page of 500 campaigns with all their texts is about 3 MB.
 	maxAnswer      = 8 << 20
 	maxErrorAnswer = 64 << 10
@@ -39,7 +43,13 @@ const (
 
 // defaultHTTPClient is for every Client without an HTTPClient, so that they share
 // connections.
-var defaultHTTPClient = &http.Client{Timeout: callTimeout}
+var defaultHTTPClient = &http.Client{Timeout: callTimeout, Transport: newTransport()}
+
+func newTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	return t
+}
 
 // Client calls the part of Telnyx's API that attaching numbers to campaigns needs.
 // Every field except APIKey has a working default. Set the fields before the first call
@@ -47,7 +57,7 @@ var defaultHTTPClient = &http.Client{Timeout: callTimeout}
 //
 // Reads are repeated up to two times when there was no answer, an unreadable one,
 // or one with status 408, 429 or 5xx, after a short jittered wait or the one that
-// Retry-After asks for. Writes are sent once, whatever happens, because no 10DLC
+// Retry-After asks for. A connection that could not be made in 5 s is not tried again. Writes are sent once, whatever happens, because no 10DLC
 // operation takes an idempotency key (https://github.com/team-telnyx/openapi).
 //
 // Errors are [*APIError] for an answer with another status than 2xx,
@@ -265,8 +275,9 @@ func repeatable(err error) bool {
 	if e, ok := errors.AsType[*UnreadableError](err); ok {
 		return !e.whole
 	}
-	_, ok := errors.AsType[*ConnectionError](err)
-	return ok
+	_, unanswered := errors.AsType[*ConnectionError](err)
+	network, isNetwork := errors.AsType[net.Error](err)
+	return unanswered && !(IsUnreachable(err) && isNetwork && network.Timeout())
 }
 
 // annotate puts before err what was being done, with the ids, cut and cleaned

@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -251,6 +254,29 @@ func TestClient_RepeatsReadsThatMayYetSucceed(t *testing.T) {
 				t.Errorf("asked %d times, want %d", len(s.requests), tt.want)
 			}
 		})
+	}
+}
+
+// A connection that cannot be made is tried again at once if it was refused. If nothing
+// answered for seconds, TCP has repeated it already.
+func TestClient_RepeatsAReadWithoutAConnection(t *testing.T) {
+	for name, tt := range map[string]struct {
+		cause error
+		want  int
+	}{"refused": {syscall.ECONNREFUSED, 3}, "no answer": {os.ErrDeadlineExceeded, 1}} {
+		synctest.Test(t, func(t *testing.T) {
+			sent := 0
+			c := &Client{HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+				sent++
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: tt.cause}
+			})}}
+			if _, err := c.Campaign(t.Context(), "a"); !IsUnreachable(err) || sent != tt.want {
+				t.Errorf("%s: got %v after %d attempts, want %d", name, err, sent, tt.want)
+			}
+		})
+	}
+	if IsUnreachable(&ConnectionError{Err: io.ErrUnexpectedEOF}) {
+		t.Error("a connection that broke: it was made")
 	}
 }
 

@@ -109,6 +109,14 @@ func (e *ConnectionError) Error() string {
 // Unwrap returns the cause, context.DeadlineExceeded for example.
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
+// IsUnreachable reports whether err says that no connection to the server could be made. Then
+// any other call would fail as well.
+func IsUnreachable(err error) bool {
+	_, unanswered := errors.AsType[*ConnectionError](err)
+	failed, ok := errors.AsType[*net.OpError](err)
+	return unanswered && ok && (failed.Op == "dial" || failed.Op == "proxyconnect")
+}
+
 // NetworkError is the failure of a call over the network, in an operator's words. Go's texts
 // name resolvers and system calls, and may repeat an address, which can be a secret.
 type NetworkError struct {

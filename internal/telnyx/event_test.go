@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -248,23 +249,23 @@ func TestParseEvent_NamesABodyWithoutAUsableIDAfterItsHash(t *testing.T) {
 
 func TestParseEvent_RefusesWhatIsNoEvent(t *testing.T) {
 	for name, tt := range map[string]struct{ body, want string }{
-		"empty":              {"", "no JSON object"},
-		"text":               {"hello", "no JSON object"},
-		"list":               {"[]", "no JSON object"},
+		"empty":              {"", "not a JSON object"},
+		"text":               {"hello", "not a JSON object"},
+		"list":               {"[]", "not a JSON object"},
 		"null":               {"null", "neither data"},
 		"empty object":       {"{}", "neither data"},
 		"an error answer":    {`{"errors":[{"code":"10005"}]}`, "neither data"},
 		"inner object bare":  {`{"event_type":"test","id":"abc123"}`, "neither data"},
-		"data a string":      {`{"data":"x"}`, "data is no JSON object"},
-		"data a list":        {`{"data":[{"event_type":"e"}]}`, "data is no JSON object"},
+		"data a string":      {`{"data":"x"}`, "data is not a JSON object"},
+		"data a list":        {`{"data":[{"event_type":"e"}]}`, "data is not a JSON object"},
 		"no event type":      {`{"data":{"id":"1"}}`, "event_type"},
 		"event type a list":  {`{"data":{"event_type":["e"],"id":"1"}}`, "event_type"},
 		"flat, number as id": {`{"campaignId":7}`, "campaignId"},
 		"flat, other case":   {`{"CampaignID":"C6X6M95"}`, "campaignId"},
-		"two objects":        {`{"campaignId":"a"}{"campaignId":"b"}`, "no JSON object"},
-		"cut off":            {`{"data":{"event_type":"e"`, "no JSON object"},
-		"too deep":           {strings.Repeat(`{"data":`, 20000), "no JSON object"},
-		"form-encoded":       {"campaignId=C6X6M95", "no JSON object"},
+		"two objects":        {`{"campaignId":"a"}{"campaignId":"b"}`, "not a JSON object"},
+		"cut off":            {`{"data":{"event_type":"e"`, "not a JSON object"},
+		"too deep":           {strings.Repeat(`{"data":`, 20000), "not a JSON object"},
+		"form-encoded":       {"campaignId=C6X6M95", "not a JSON object"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ParseEvent([]byte(tt.body))
@@ -308,8 +309,8 @@ func FuzzParseEvent(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		assertAsReference(t, body)
-		got, err := ParseEvent(body)
+		body = body[:min(len(body), 16<<10)] // long ones are slow
+		got, err := assertAsReference(t, body)
 		if err != nil {
 			if !errors.Is(err, ErrNotEvent) {
 				t.Fatalf("error %v is no ErrNotEvent", err)
@@ -321,7 +322,7 @@ func FuzzParseEvent(f *testing.F) {
 		}
 		ReasonText(got.Payload.Reasons)
 		again, err := ParseEvent(body)
-		if diff := cmp.Diff(got, again); err != nil || diff != "" {
+		if diff := diffEvents(got, again); err != nil || diff != "" {
 			t.Fatalf("second parse: %v\n%s", err, diff)
 		}
 	})
@@ -391,15 +392,24 @@ func TestParseEvent_ReadsJSONAsTheStandardLibraryDoes(t *testing.T) {
 	}
 }
 
-// assertAsReference compares ParseEvent with the reference.
-func assertAsReference(t *testing.T, body []byte) {
+// assertAsReference compares ParseEvent with the reference, and returns its results.
+func assertAsReference(t *testing.T, body []byte) (Event, error) {
 	t.Helper()
 	got, err := ParseEvent(body)
 	want, ok := reference(body)
 	if (err == nil) != ok {
 		t.Fatalf("%q: error %v, and the reference says %t", body, err, ok)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := diffEvents(want, got); diff != "" {
 		t.Errorf("%q (-reference +got):\n%s", body, diff)
 	}
+	return got, err
+}
+
+// diffEvents is cmp.Diff, but fast if the events are the same.
+func diffEvents(want, got Event) string {
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
+	return cmp.Diff(want, got)
 }
