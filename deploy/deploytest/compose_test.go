@@ -351,6 +351,7 @@ func TestCompose_SetsWhatTheCommandsKnow(t *testing.T) {
 
 func TestCompose_NATSSyncsAndIsACluster(t *testing.T) {
 	project := load(t, "compose.yaml")
+	t.Setenv("SERVER_NAME", "nats-1")
 	folder := natsFolder(t, makeSecrets(t))
 	options := natsOptions(t, folder+"/nats.conf")
 	if !options.JetStream || !options.SyncAlways {
@@ -416,7 +417,6 @@ func TestCompose_NATSSyncsAndIsACluster(t *testing.T) {
 // natsFolder lays out what the container nats-1 has in /etc/nats, and its environment.
 func natsFolder(t *testing.T, secrets string) string {
 	t.Helper()
-	t.Setenv("SERVER_NAME", "nats-1")
 	folder := t.TempDir()
 	must(t, os.WriteFile(folder+"/nats.conf", []byte(read(t, deploy+"/compose/nats.conf")), 0o600))
 	must(t, os.WriteFile(folder+"/auth.conf", []byte(read(t, secrets+"/nats-auth.conf")), 0o600))

@@ -197,6 +197,7 @@ func TestSecrets_AreForTheirOwnerAndReadableInContainers(t *testing.T) {
 // server with the configuration of compose.yaml.
 func TestSecrets_NATSUserIsSwitchedWithoutAStop(t *testing.T) {
 	folder := makeSecrets(t)
+	t.Setenv("SERVER_NAME", "nats-1")
 	mount, store, cluster, client := natsFolder(t, folder), t.TempDir(), portOf(t, free(t)), portOf(t, free(t))
 	options := func() *server.Options {
 		must(t, os.WriteFile(mount+"/auth.conf", []byte(read(t, folder+"/nats-auth.conf")), 0o600))

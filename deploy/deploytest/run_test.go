@@ -27,6 +27,7 @@ const patience = 2 * time.Minute
 // NATS servers with their configuration, against the simulator of compose.dev.yaml, until
 // every number can send. Only addresses and file paths differ from the containers.
 func TestCompose_RunsToTheEnd(t *testing.T) {
+	t.Parallel()
 	project := load(t, "compose.yaml")
 	secrets := makeSecrets(t)
 	url := read(t, secrets+"/nats-url")
@@ -40,6 +41,7 @@ func TestCompose_RunsToTheEnd(t *testing.T) {
 	api := free(t)
 	private := map[string]string{}
 	public := ""
+	var stops []func() // all at once, since each waits until Caddy has noticed
 	// settings are those of a service, with local paths of its secrets.
 	settings := func(service types.ServiceConfig) map[string]string {
 		set := environment(service)
@@ -63,8 +65,13 @@ func TestCompose_RunsToTheEnd(t *testing.T) {
 			set["PLANS"] = plan
 			set["TELNYX_BASE_URL"] = "http://" + api + "/v2"
 		}
-		start(t, name, set, ours(service)...)
+		stops = append(stops, start(t, name, set, ours(service)...))
 	}
+	t.Cleanup(func() {
+		for _, stop := range stops {
+			stop()
+		}
+	})
 	start(t, "simulator", nil, "greenlight", "simulator", "--addr", api, "--from", plan, "--key-file", deploy+"/compose/simulator.key",
 		"--webhook-url", "http://"+public+"/webhooks/telnyx", "--review", "200ms", "--assign", "200ms", "--mapping", "200ms")
 
@@ -123,8 +130,10 @@ func startCluster(t *testing.T, folder string) (clients []string) {
 	}
 	var servers []*server.Server
 	for i := range routes {
-		t.Setenv("SERVER_NAME", fmt.Sprintf("nats-%d", i+1))
-		options := natsOptions(t, folder+"/nats.conf")
+		// The environment is that of all tests.
+		named := fmt.Sprintf("%s/nats-%d.conf", folder, i+1)
+		must(t, os.WriteFile(named, []byte(strings.ReplaceAll(read(t, folder+"/nats.conf"), "$SERVER_NAME", fmt.Sprintf("nats-%d", i+1))), 0o600))
+		options := natsOptions(t, named)
 		options.Host, options.Port, options.HTTPPort = "127.0.0.1", server.RANDOM_PORT, 0
 		options.StoreDir = t.TempDir()
 		options.NoSigs, options.NoLog = true, true
@@ -170,9 +179,9 @@ func (j *journal) String() string {
 	return j.text.String()
 }
 
-// start runs a command until the test ends. Then it sends SIGTERM, as Docker does, and fails
-// if the command does not exit with 0.
-func start(t *testing.T, name string, set map[string]string, command ...string) {
+// start runs a command until the test ends or stop is called. Then it sends SIGTERM, as
+// Docker does, and at the end fails if the command does not exit with 0.
+func start(t *testing.T, name string, set map[string]string, command ...string) (stop func()) {
 	t.Helper()
 	process := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(bin, command[0]), command[1:]...)
 	process.Env = os.Environ()
@@ -182,8 +191,9 @@ func start(t *testing.T, name string, set map[string]string, command ...string) 
 	var said journal
 	process.Stdout, process.Stderr = &said, &said
 	must(t, process.Start())
+	stop = sync.OnceFunc(func() { _ = process.Process.Signal(syscall.SIGTERM) })
 	t.Cleanup(func() {
-		_ = process.Process.Signal(syscall.SIGTERM)
+		stop()
 		if err := process.Wait(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -191,6 +201,7 @@ func start(t *testing.T, name string, set map[string]string, command ...string) 
 			t.Logf("%s:\n%s", name, said.String())
 		}
 	})
+	return stop
 }
 
 // free returns an unused address.
