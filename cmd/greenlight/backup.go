@@ -7,25 +7,21 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/app"
+	"greenlight/internal/assigner"
 	"greenlight/internal/backup"
 	"greenlight/internal/events"
 	"greenlight/internal/events/embedded"
-	"greenlight/internal/ledger"
 	"greenlight/internal/status"
 )
 
-// jetStreamFolder is where the built-in server has its files in the data folder.
-const jetStreamFolder = "jetstream"
+// standard is the file name that means standard input or output.
+const standard = "-"
 
 type backupCommand struct {
 	File string `arg:"" help:"File to write, or - for standard output. An existing file is replaced when the backup is complete."`
@@ -40,75 +36,33 @@ greenlight up is stopped. Plans, keys and certificates are not in it. Only the o
 
 // Run writes a backup.
 func (c *backupCommand) Run(ctx context.Context, out output) error {
-	work := func(ctx context.Context, js jetstream.JetStream, _ bool) error {
-		if c.File == standard {
-			return c.print(ctx, js, out)
+	work := func(ctx context.Context, js jetstream.JetStream, _ bool) (err error) {
+		var m backup.Manifest
+		write := func(w io.Writer) error {
+			m, err = backup.Write(ctx, js, w)
+			return err
 		}
-		m, err := backup.Write(ctx, js, c.File, app.ThisBuild().Version)
+		report := out.Stdout
+		if c.File == standard {
+			report, err = out.Stderr, write(out.Stdout)
+		} else {
+			err = backup.ToFile(c.File, write)
+		}
 		if err != nil {
 			return err
 		}
-		return c.report(out.Stdout, m)
+		_, err = fmt.Fprintf(report, "Backed up %s of %s to %s. Keep it private: it contains phone numbers.\n", contents(m), c.server(), c.File)
+		return err
 	}
-	_, err := os.Stat(filepath.Join(c.Dir, jetStreamFolder))
-	if errors.Is(err, fs.ErrNotExist) {
-		return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error { return heed(ctx, js, false, work) })
+	if c.isNew() {
+		return c.stay(ctx, func(ctx context.Context, js jetstream.JetStream) error { return work(ctx, js, false) })
 	}
 	return c.stayOrStart(ctx, work)
 }
 
-// print writes the backup to standard output, when it is complete.
-func (c *backupCommand) print(ctx context.Context, js jetstream.JetStream, out output) error {
-	path, err := temporary(c.Dir, nil)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(path)
-	m, err := backup.Write(ctx, js, path, app.ThisBuild().Version)
-	if err != nil {
-		return err
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if _, err := io.Copy(out.Stdout, file); err != nil {
-		return fmt.Errorf("write to standard output: %w", err)
-	}
-	return c.report(out.Stderr, m)
-}
-
-func (c *backupCommand) report(w io.Writer, m backup.Manifest) error {
-	_, err := fmt.Fprintf(w, "Backed up %s of %s to %s. Keep it private: it contains phone numbers.\n", contents(m), c.server(), c.File)
-	return err
-}
-
-// standard is the file name that means standard input or output.
-const standard = "-"
-
-// temporary copies the content, if any, to a temporary file, and returns its path. It is in
-// the data folder if there is no other place, as in a container with a read-only root.
-func temporary(folder string, content io.Reader) (path string, err error) {
-	file, err := os.CreateTemp("", ".greenlight-backup-*")
-	if err != nil {
-		file, err = os.CreateTemp(folder, ".greenlight-backup-*")
-	}
-	if err != nil {
-		return "", fmt.Errorf("create a temporary file; set TMPDIR to a folder that can be written: %w", err)
-	}
-	if content != nil {
-		_, err = io.Copy(file, content)
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("read standard input: %w", err), os.Remove(file.Name()))
-	}
-	return file.Name(), nil
-}
-
 type restoreCommand struct {
 	File    string `arg:"" help:"File that greenlight backup wrote, or - for standard input."`
-	Replace bool   `help:"Replace streams that have history: events, dead letters, requests, a hold. They are kept in a second file."`
+	Replace bool   `help:"Restore over data from before the backup too, which is not lost. It is kept in a second file."`
 	Keep    string `placeholder:"FILE" help:"Where to keep what is replaced. Default: FILE.before-<time>; for standard input, before-<time> in the data folder."`
 	where
 }
@@ -117,8 +71,8 @@ type restoreCommand struct {
 func (c *restoreCommand) Help() string {
 	return `Checks the whole file, then replaces all streams and the ledger by those of the backup. Greenlight may
 run meanwhile: it stores no event and writes nothing to Telnyx until the restore is complete, and then reads
-everything from Telnyx. Holds stay, and so does what is known about later requests. After an interruption, run
-this again.`
+everything from Telnyx. Holds and later events stay, and what is replaced is kept in a second file. After an
+interruption, run this again.`
 }
 
 // Run restores a backup.
@@ -127,7 +81,7 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 	if c.File == standard {
 		before = c.Dir + string(filepath.Separator)
 		var err error
-		if path, err = temporary(c.Dir, os.Stdin); err != nil {
+		if path, err = readStandard(c.Dir); err != nil {
 			return err
 		}
 		defer os.Remove(path)
@@ -137,67 +91,90 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	defer file.Close()
-	if err := ownedByUs(c.Dir); err != nil && c.URL == "" && c.URLFile == "" {
-		return err
+	if c.isEmbedded() {
+		if err := ownedByUs(c.Dir); err != nil {
+			return err
+		}
+	}
+	if c.isNew() {
+		fmt.Fprintf(out.Stderr, "Creating %s. To restore to a NATS server, set NATS_URL.\n", c.server())
 	}
 	return c.stayOrStart(ctx, func(ctx context.Context, js jetstream.JetStream, alone bool) error {
 		now := time.Now()
-		keep := cmp.Or(c.Keep, before+"before-"+now.UTC().Format("20060102T150405Z"))
-		options := backup.Options{Replace: c.Replace, Alone: alone, Keep: keep, Program: app.ThisBuild().Version}
-		if folder := filepath.Join(c.Dir, jetStreamFolder); c.URL == "" && c.URLFile == "" {
-			options.Sync = func() error { return backup.SyncFiles(folder) }
+		options := backup.Options{
+			Replace: c.Replace, Alone: alone, Settle: assigner.DefaultSettle,
+			Keep: cmp.Or(c.Keep, before+"before-"+now.UTC().Format("20060102T150405Z")),
 		}
-		done, err := file.Restore(ctx, js, options)
-		kept := ""
-		if len(done.Kept) > 0 {
-			kept = " What it replaced is in " + strings.Join(done.Kept, ", ") + "."
+		if c.isEmbedded() {
+			options.Room, _ = embedded.Room(c.Dir)
+		}
+		kept, err := file.Restore(ctx, js, options)
+		if kept != "" {
+			fmt.Fprintf(out.Stderr, "What was there is kept in %s.\n", kept)
 		}
 		if err != nil {
-			if kept != "" {
-				err = fmt.Errorf("%w;%s", err, kept)
-			}
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "Restored %s of %s (%s ago) to %s.%s%s\n", contents(file.Manifest), file.CreatedAt.Format("2006-01-02 15:04 MST"),
-			status.Span(now.Sub(file.CreatedAt)), c.server(), kept, onHold(done.Hold))
+		_, err = fmt.Fprintf(out.Stdout, "Restored %s of %s (%s ago) to %s. Holds stay; see greenlight status.\n", contents(file.Manifest),
+			file.CreatedAt.Format("2006-01-02 15:04 MST"), status.Span(now.Sub(file.CreatedAt)), c.server())
 		return err
 	})
 }
 
-// onHold says what is on hold after a restore, empty if nothing is.
-func onHold(h ledger.Hold) (text string) {
-	if h.All != nil {
-		text = fmt.Sprintf(" Everything is on hold, by %s.", h.All)
+// readStandard copies standard input to a temporary file, and returns its path. The file is
+// in the data folder if there is no other place, as in a container with a read-only root.
+func readStandard(folder string) (path string, err error) {
+	file, err := os.CreateTemp("", ".greenlight-backup-*")
+	if err != nil {
+		file, err = os.CreateTemp(folder, ".greenlight-backup-*")
 	}
-	if len(h.Campaigns) > 0 {
-		text += fmt.Sprintf(" %s on hold: %s.", status.Count(len(h.Campaigns), "campaign"), strings.Join(slices.Sorted(maps.Keys(h.Campaigns)), ", "))
+	if err != nil {
+		return "", fmt.Errorf("create a temporary file; set TMPDIR to a folder that can be written: %w", err)
 	}
-	return text
-}
-
-// server names the server that a command works on.
-func (w where) server() string {
-	if w.URL != "" || w.URLFile != "" {
-		return "the NATS server at NATS_URL"
+	_, err = io.Copy(file, os.Stdin)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("read standard input: %w", err), os.Remove(file.Name()))
 	}
-	return "data folder " + w.Dir
+	return file.Name(), nil
 }
 
 func contents(m backup.Manifest) string {
 	return fmt.Sprintf("%s with %s", status.Count(len(m.Streams), "stream"), status.Count(int(m.Messages()), "message"))
 }
 
+// isEmbedded reports whether a command works on the built-in server.
+func (w where) isEmbedded() bool { return w.URL == "" && w.URLFile == "" }
+
+// isNew reports whether the built-in server has no data yet.
+func (w where) isNew() bool {
+	_, err := os.Stat(filepath.Join(w.Dir, "jetstream"))
+	return w.isEmbedded() && errors.Is(err, fs.ErrNotExist)
+}
+
+// server names the server that a command works on.
+func (w where) server() string {
+	if w.isEmbedded() {
+		return "data folder " + w.Dir
+	}
+	return "the NATS server at NATS_URL"
+}
+
 // stayOrStart does the work on the server at NATS_URL or that of a greenlight up that runs.
-// Else it starts the built-in server on the data folder, alone, until the work is done.
+// Else it starts the built-in server on the data folder, alone, until the work is done, and
+// has the disk store everything. A missing permission is reported at once; see [events.Heed].
 func (w where) stayOrStart(ctx context.Context, work func(ctx context.Context, js jetstream.JetStream, alone bool) error) error {
-	running := func(ctx context.Context, js jetstream.JetStream) error { return heed(ctx, js, false, work) }
-	if w.URL != "" || w.URLFile != "" {
+	heeded := func(ctx context.Context, js jetstream.JetStream, alone bool) error {
+		return events.Heed(ctx, js.Conn(), func(ctx context.Context) error { return work(ctx, js, alone) })
+	}
+	running := func(ctx context.Context, js jetstream.JetStream) error { return heeded(ctx, js, false) }
+	if !w.isEmbedded() {
 		return w.stay(ctx, running)
 	}
-	err := withServer(embedded.Options{Dir: w.Dir, SyncAlways: true}, func(js jetstream.JetStream) error { return heed(ctx, js, true, work) })
+	err := withServer(embedded.Options{Dir: w.Dir}, func(js jetstream.JetStream) error { return heeded(ctx, js, true) })
 	if errors.Is(err, embedded.ErrInUse) {
 		return w.stay(ctx, running)
 	}
+	syncDisks()
 	return err
 }
 
@@ -219,9 +196,4 @@ func withServer(options embedded.Options, work func(jetstream.JetStream) error) 
 		return err
 	}
 	return work(js)
-}
-
-// heed does the work and reports a missing permission at once; see [events.Heed].
-func heed(ctx context.Context, js jetstream.JetStream, alone bool, work func(context.Context, jetstream.JetStream, bool) error) error {
-	return events.Heed(ctx, js.Conn(), func(ctx context.Context) error { return work(ctx, js, alone) })
 }

@@ -32,7 +32,7 @@ import (
 // refused are counted separately. Metrics of memory are the process's own. Run it with
 // -benchtime 40000x.
 func BenchmarkUp(b *testing.B) {
-	up := startUp(b)
+	up := startUp(b, build(b))
 	rest := up.megabytes("VmRSS")
 	var sustained float64
 	b.Run("64 connections", func(b *testing.B) {
@@ -68,7 +68,7 @@ func BenchmarkMemory(b *testing.B) {
 		return // the testing package's trial
 	}
 	const portion = 20_000
-	up := startUp(b)
+	up := startUp(b, build(b))
 	rest := up.megabytes("VmRSS")
 	for left := b.N; left > 0; left -= portion {
 		if got := up.load(b, min(left, portion), 64, 0); len(got.refused) > 0 {
@@ -119,15 +119,31 @@ type upProcess struct {
 	serial  atomic.Int64
 }
 
-// startUp builds the program and runs it without any plan, and without a Telnyx to
-// call.
-func startUp(b testing.TB) *upProcess {
+// build builds the program, for figures of what users run.
+func build(b testing.TB) (binary string) {
 	b.Helper()
-	dir := b.TempDir()
-	binary := filepath.Join(dir, "greenlight")
+	binary = filepath.Join(b.TempDir(), "greenlight")
 	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
+	return binary
+}
+
+// thisProgram returns the program of this test binary, for tests that need no figures.
+// TestMain puts it into PATH.
+func thisProgram(t testing.TB) (binary string) {
+	t.Helper()
+	binary, err := exec.LookPath("greenlight")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return binary
+}
+
+// startUp runs the program with a plan, and without a Telnyx to call.
+func startUp(b testing.TB, binary string) *upProcess {
+	b.Helper()
+	dir := b.TempDir()
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
 		b.Fatal(err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -13,20 +12,19 @@ import (
 const newHook = "https://hooks.example.com/webhooks/telnyx"
 
 // point runs greenlight campaigns point beside nothing, on the campaigns that a plan names.
-func point(t *testing.T, args ...string) result {
+func point(t *testing.T, sim account, args ...string) result {
 	t.Helper()
-	t.Setenv("DATA", t.TempDir())
 	plans := planFile(t, "+15551234567")
-	return runCommand(t, append([]string{"campaigns", "point", "--plans", plans, "--url", newHook, "--standalone", "--yes"}, args...)...)
+	return sim.run(t, append([]string{"campaigns", "point", "--data", t.TempDir(), "--plans", plans, "--url", newHook, "--standalone", "--yes"}, args...)...)
 }
 
 // puts counts the requests that change a campaign.
-func puts(sim *telnyxsim.Simulator) int { return sim.Calls()["PUT /10dlc/campaign/{campaignId}"] }
+func puts(sim account) int { return sim.Calls()["PUT /10dlc/campaign/{campaignId}"] }
 
 func TestCampaignsPoint_KeepsRenewalAsItWasRead(t *testing.T) {
 	sim := simulated(t)
 	sim.AddCampaign(telnyxsim.Campaign{ID: preflightID, CampaignStatus: telnyx.CampaignMNOProvisioned, NoRenewal: true})
-	got := point(t)
+	got := point(t, sim)
 	if c, _ := sim.Campaign(preflightID); got.code != 0 || !c.NoRenewal || c.WebhookURL != newHook {
 		t.Errorf("got %+v and %+v, want the URL alone to be changed", got, c)
 	}
@@ -42,7 +40,7 @@ func TestCampaignsPoint_ReportsWhatElseChanged(t *testing.T) {
 		c.Usecase, c.NoRenewal = "LOW_VOLUME", true
 		sim.AddCampaign(c)
 	}})
-	got := point(t)
+	got := point(t, sim)
 	for _, want := range []string{"autoRenewal changed from true to false", `usecase changed from "MARKETING" to "LOW_VOLUME"`} {
 		if got.code != 0 || !strings.Contains(got.stdout, want) {
 			t.Errorf("got %+v, want %q", got, want)
@@ -57,7 +55,7 @@ func TestCampaignsPoint_JudgesAgainDirectlyBeforeItSends(t *testing.T) {
 			t.Error(err)
 		}
 	}})
-	got := point(t)
+	got := point(t, sim)
 	if got.code != 3 || puts(sim) != 0 || !strings.Contains(got.stdout, "left out  It is rejected") {
 		t.Errorf("got %+v and %d requests, want none for a campaign that was rejected meanwhile", got, puts(sim))
 	}
@@ -65,12 +63,11 @@ func TestCampaignsPoint_JudgesAgainDirectlyBeforeItSends(t *testing.T) {
 
 func TestCampaignsPoint_LeavesOutWhatDoesNotSayWhetherItRenews(t *testing.T) {
 	sim := simulated(t)
-	base := os.Getenv("TELNYX_BASE_URL")
 	sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign/", Times: -1,
 		Kind: telnyxsim.StatusFault(200, `{"campaignId":"`+preflightID+`","campaignStatus":"MNO_PROVISIONED"}`)})
-	got := point(t)
+	got := point(t, sim)
 	if got.code != 3 || puts(sim) != 0 || !strings.Contains(got.stdout, "does not say whether it renews") {
-		t.Errorf("%s: got %+v and %d requests, want none", base, got, puts(sim))
+		t.Errorf("got %+v and %d requests, want none", got, puts(sim))
 	}
 }
 
@@ -79,7 +76,7 @@ func TestCampaignsPoint_LeavesExpiredOnesOut(t *testing.T) {
 	if err := sim.Expire(preflightID); err != nil {
 		t.Fatal(err)
 	}
-	if got := point(t, "--resubmit"); got.code != 3 || puts(sim) != 0 || !strings.Contains(got.stdout, "It has expired.") {
+	if got := point(t, sim, "--resubmit"); got.code != 3 || puts(sim) != 0 || !strings.Contains(got.stdout, "It has expired.") {
 		t.Errorf("got %+v and %d requests, want none", got, puts(sim))
 	}
 }
@@ -100,7 +97,7 @@ func TestCampaignsPoint_ReadsAfterAnAnswerThatWasLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			sim := simulated(t)
 			sim.Inject(telnyxsim.Fault{Method: "PUT", Kind: tc.kind})
-			got := point(t)
+			got := point(t, sim)
 			if got.code != tc.code || !strings.Contains(got.stdout, tc.says) || puts(sim) != 1 {
 				t.Errorf("got %+v after %d requests, want code %d and %q after one", got, puts(sim), tc.code, tc.says)
 			}

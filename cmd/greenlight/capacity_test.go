@@ -44,10 +44,7 @@ func BenchmarkCapacity(b *testing.B) {
 	if size == "" {
 		b.Skip("it takes minutes; make capacity runs it")
 	}
-	c := capacity{binary: filepath.Join(b.TempDir(), "greenlight"), toRest: toRest, report: b.ReportMetric}
-	if out, err := exec.Command("go", "build", "-o", c.binary, ".").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
+	c := capacity{binary: build(b), toRest: toRest, report: b.ReportMetric}
 	if _, err := fmt.Sscanf(size, "%dx%d", &c.campaigns, &c.each); err != nil {
 		b.Fatalf("%s: %q is not of the form 10000x50: %v", capacityVariable, size, err)
 	}
@@ -60,15 +57,12 @@ func BenchmarkCapacity(b *testing.B) {
 // The same with ten campaigns, so that it still runs when only the figures are wanted:
 // each is measured, and is more than nothing.
 func TestCapacity_IsMeasured(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("the memory of a process is only read on Linux")
 	}
-	binary, err := exec.LookPath("greenlight") // TestMain puts it there
-	if err != nil {
-		t.Fatal(err)
-	}
 	got := make(map[string]float64)
-	c := capacity{campaigns: 10, each: 3, binary: binary, report: func(value float64, unit string) { got[unit] = value }}
+	c := capacity{campaigns: 10, each: 3, binary: thisProgram(t), report: func(value float64, unit string) { got[unit] = value }}
 	c.measure(t)
 	for _, unit := range []string{
 		"MB-disk", "disk-bytes/number", "s-to-start", "s-first-resync", "calls/campaign", "MB-peak", "s-page", "s-campaign", "s-metrics",

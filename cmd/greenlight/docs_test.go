@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"greenlight/internal/app"
+	"greenlight/internal/testkit"
 )
 
 const root = "../.."
@@ -57,6 +58,14 @@ var otherPrograms = map[string]string{
 	"tar":       "as sha256sum",
 }
 
+// readsText skips a test that only reads much text, which takes the race detector long.
+func readsText(t *testing.T) {
+	t.Helper()
+	if testkit.UnderRace {
+		t.Skip("nothing in it is concurrent; make test runs it without the race detector")
+	}
+}
+
 // secrets is a folder that is in no repository.
 const secrets = "deploy/secrets/"
 
@@ -71,6 +80,7 @@ var quotedElsewhere = map[string]string{
 // Every command line in the documentation is one that the program takes, and is run by
 // a script here.
 func TestDocs_CommandsAreTakenAndRun(t *testing.T) {
+	t.Parallel()
 	commands := Commands(t, Pages(t, root))
 	NewParser(t, "greenlight", &command{}).Check(t, commands, ".", map[string]string{
 		"greenlight deadletters requeue <any>": "TestDeadLetters_AreListedShownAndRequeued",
@@ -82,6 +92,8 @@ func TestDocs_CommandsAreTakenAndRun(t *testing.T) {
 // Whatever else looks like a command is one of another program that is listed, or a
 // text of ours.
 func TestDocs_NameNoOtherCommands(t *testing.T) {
+	t.Parallel()
+	readsText(t)
 	sources := sources(t, func(name string) bool { return !strings.HasSuffix(name, "_test.go") })
 	used := make(map[string]bool)
 	for _, c := range Commands(t, Pages(t, root)) {
@@ -183,6 +195,8 @@ var (
 // Every flag and every variable that the documentation names exists. Other words in
 // capitals are the wire's: streams, buckets, what Telnyx says.
 func TestDocs_SettingsExist(t *testing.T) {
+	t.Parallel()
+	readsText(t)
 	flags, variables := NewParser(t, "greenlight", &command{}).Flags()
 	// Those that webhook and assigner alone have.
 	more, moreVariables := NewParser(t, "webhook", &app.WebhookCommand{}).Flags()
@@ -251,6 +265,7 @@ func anchors(text string) map[string]bool {
 
 // Links between pages lead to files and headings that are there.
 func TestDocs_LinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
 	pages, seen := Pages(t, root), 0
 	for _, page := range pages {
 		for _, found := range link.FindAllStringSubmatch(code.ReplaceAllString(page.Text, ""), -1) {
@@ -281,6 +296,7 @@ var sourcePath = regexp.MustCompile("`((?:cmd|internal|deploy)/[\\w./-]+)`")
 
 // Files and folders of ours that a page names exist.
 func TestDocs_PathsExist(t *testing.T) {
+	t.Parallel()
 	seen := 0
 	for _, page := range Pages(t, root) {
 		if page.Path == "CHANGELOG.md" {
@@ -305,6 +321,7 @@ var step = regexp.MustCompile("(?m)^[0-9]+\\. \\[`([A-Za-z]+)`\\]\\(\\.\\./([a-z
 
 // The way of a delivery names functions where they are, and few enough to follow.
 func TestDocs_TheWayOfADeliveryIsTheCodes(t *testing.T) {
+	t.Parallel()
 	steps := step.FindAllStringSubmatch(read(t, filepath.Join(root, "docs", "architecture.md")), -1)
 	if len(steps) < 30 || len(steps) > 42 {
 		t.Errorf("%d functions on the way, want about 40", len(steps))
@@ -323,6 +340,7 @@ var shipped = regexp.MustCompile(`(?m)^      - src: (\S+)$`)
 // The archive of a release has what its pages link to, except sources, and nothing that
 // only lies in a working copy.
 func TestDocs_ArchivesHoldWhatTheirPagesLinkTo(t *testing.T) {
+	t.Parallel()
 	var files []string
 	for _, found := range shipped.FindAllStringSubmatch(read(t, filepath.Join(root, ".goreleaser.yaml")), -1) {
 		files = append(files, found[1])

@@ -34,8 +34,7 @@ func TestDoctor_EndsWithTheWorst(t *testing.T) {
 
 func TestDoctor_EndsWith1WhereNothingRuns(t *testing.T) {
 	sim := simulated(t)
-	t.Setenv("TELNYX_PUBLIC_KEY", sim.PublicKey())
-	got := runCommand(t, "doctor", "--data", filepath.Join(t.TempDir(), "none"), "--plans", planFile(t, "+15551234567"))
+	got := sim.run(t, "doctor", "--telnyx-public-key", sim.PublicKey(), "--data", filepath.Join(t.TempDir(), "none"), "--plans", planFile(t, "+15551234567"))
 	if got.code != 1 || got.stderr != "" || !strings.HasSuffix(got.stdout, " checks: 1 fail.\n") {
 		t.Errorf("got %+v, want one finding that fails, and 1", got)
 	}

@@ -24,7 +24,7 @@ func TestUp_SyncsEachEventBeforeIts200(t *testing.T) {
 	if _, err := exec.LookPath("strace"); err != nil {
 		cannotTrace(t, err)
 	}
-	up := startUp(t)
+	up := startUp(t, thisProgram(t))
 	calls := traceCalls(t, up.pid)
 	answered := map[string]string{} // ids, by the client's address
 	var mu sync.Mutex

@@ -67,6 +67,7 @@ func TestTestKey_CreatesOneAndReplacesNoOtherFile(t *testing.T) {
 // TestTail_LeavesTheAssignerAlone reads events while the assigner's consumer has them
 // waiting, and replays one.
 func TestTail_LeavesTheAssignerAlone(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	if err := events.PastEvents(t.Context(), js, time.Time{}, nil); err == nil {
 		t.Error("no error where no event was ever stored")

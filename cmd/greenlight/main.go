@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"reflect"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -60,13 +62,29 @@ func run(ctx context.Context, args []string, out output) error {
 	if os.Getenv("COMP_LINE") != "" {
 		return complete(out.Stdout)
 	}
-	var c command
-	chosen, done, err := app.Parse(&c, "greenlight", description, args, out.Stdout)
+	chosen, done, err := app.Parse(commandsFor(args), "greenlight", description, args, out.Stdout)
 	if done || err != nil {
 		return err
 	}
 	chosen.BindTo(ctx, (*context.Context)(nil))
 	return preflight.Explain(ctx, chosen.Run(out))
+}
+
+// commandsFor returns what kong reads the arguments into: only the command that they begin
+// with, if they do, because reading the tags of all takes longer than most commands.
+func commandsFor(args []string) any {
+	all := reflect.TypeFor[command]()
+	var fields []reflect.StructField
+	for i := range all.NumField() {
+		field := all.Field(i)
+		if _, isCommand := field.Tag.Lookup("cmd"); !isCommand || len(args) > 0 && strings.ToLower(field.Name) == args[0] {
+			fields = append(fields, field)
+		}
+	}
+	if len(fields) < 2 {
+		return new(command)
+	}
+	return reflect.New(reflect.StructOf(fields)).Interface()
 }
 
 type helpCommand struct {

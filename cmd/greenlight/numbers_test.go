@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -31,9 +32,6 @@ type numbersWorld struct{ *diffWorld }
 func newNumbersWorld(t *testing.T, plans string) numbersWorld {
 	t.Helper()
 	w := numbersWorld{newDiffWorld(t, plans)}
-	t.Setenv("PLANS", "plans.yaml")
-	t.Setenv("NATS_URL", "")
-	t.Setenv("DATA", "data")
 	w.campaign(springID, telnyx.CampaignMNOProvisioned)
 	w.campaign(oldID, telnyx.CampaignMNOProvisioned)
 	return w
@@ -43,7 +41,7 @@ func newNumbersWorld(t *testing.T, plans string) numbersWorld {
 func (w numbersWorld) hasLedger() *ledger.Ledger {
 	w.t.Helper()
 	url, js := commandtest.StartNATS(w.t)
-	w.t.Setenv("NATS_URL", url)
+	w.natsURL = url
 	book, err := ledger.Create(w.t.Context(), js, 1)
 	w.must(err)
 	return book
@@ -72,8 +70,7 @@ func (w numbersWorld) numbers(args ...string) (stdout, stderr string, code int) 
 func (w numbersWorld) greenlight(args ...string) (stdout, stderr string, code int) {
 	w.t.Helper()
 	var out, errs bytes.Buffer
-	args = append(args, "--telnyx-base-url", w.api.URL+"/v2", "--telnyx-api-key", diffKey, "--telnyx-rate", "1000")
-	err := run(w.t.Context(), args, output{&out, &errs})
+	err := run(w.t.Context(), append(args, w.settings(args...)...), output{&out, &errs})
 	if err != nil {
 		code = 1
 		if coded, ok := errors.AsType[*app.ExitCode](err); ok {
@@ -83,7 +80,22 @@ func (w numbersWorld) greenlight(args ...string) (stdout, stderr string, code in
 	if err != nil {
 		fmt.Fprintln(&errs, err)
 	}
-	return out.String(), errs.String(), code
+	short := strings.NewReplacer(w.dir+string(filepath.Separator), "")
+	return short.Replace(out.String()), short.Replace(errs.String()), code
+}
+
+// settings returns those flags that say where everything is which a command has.
+func (w numbersWorld) settings(args ...string) (flags []string) {
+	values := map[string]string{
+		"telnyx-base-url": w.api.URL + "/v2", "telnyx-api-key": diffKey, "telnyx-rate": "1000",
+		"plans": w.plans(), "data": filepath.Join(w.dir, "data"), "nats-url": w.natsURL,
+	}
+	for _, flag := range variableFlags(args) {
+		if value := values[flag.Name]; value != "" {
+			flags = append(flags, "--"+flag.Name, value)
+		}
+	}
+	return flags
 }
 
 func (w numbersWorld) wants(stdout, stderr string, code int) func(gotOut, gotErr string, gotCode int) {
@@ -106,6 +118,7 @@ campaigns:
 `
 
 func TestNumbersVerify_LeavesOutWhatIsLeaving(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, springID, telnyx.Assigned)
 	w.inForce(w.hasLedger(), ledger.Campaign{ID: springID, Plan: "june", TelnyxID: springID},
@@ -119,11 +132,12 @@ func TestNumbersVerify_LeavesOutWhatIsLeaving(t *testing.T) {
 // The pool of an entry in force is the ledger's, whatever the plan files say. A number that
 // another entry lists is not of the pool.
 func TestNumbersVerify_ReadsThePoolInForce(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
 	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
 	w.number("+12125550144", diffProfile, "", "")
-	set, err := plan.Load("plans.yaml")
+	set, err := plan.Load(w.plans())
 	w.must(err)
 	spring, _ := set.Find(springID)
 	book := w.hasLedger()
@@ -133,13 +147,14 @@ func TestNumbersVerify_ReadsThePoolInForce(t *testing.T) {
 	const gap = "missing  +12125550144\n1 missing, 0 extra, 0 waiting, of 2.\n"
 	w.wants(gap, "", 2)(w.numbers("verify", "spring"))
 
-	w.must(os.WriteFile("plans.yaml", []byte(strings.Replace(twoEntries, diffProfile, otherProfile, 1)), 0o600))
+	w.must(os.WriteFile(w.plans(), []byte(strings.Replace(twoEntries, diffProfile, otherProfile, 1)), 0o600))
 	w.wants(gap, "Compared with the plan set in force.", 2)(w.numbers("verify", "spring"))
-	w.must(os.Remove("plans.yaml"))
+	w.must(os.Remove(w.plans()))
 	w.wants("Complete: all 1 numbers", "", 0)(w.numbers("verify", "old"))
 }
 
 func TestNumbersVerify_WithoutNATSReadsTheFiles(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries+`  - name: review
     reference_id: promo-7
     brand_id: b1
@@ -152,17 +167,18 @@ func TestNumbersVerify_WithoutNATSReadsTheFiles(t *testing.T) {
 	const source = "Compared with the plan files of plans.yaml, since no running Greenlight could be asked."
 	w.wants("Complete: all 1 numbers", source, 0)(w.numbers("verify", "spring"))
 	w.wants("missing  +12125550145\n", source, 2)(w.numbers("verify", "review"))
-	t.Setenv("NATS_URL", "nats://127.0.0.1:1")
+	w.natsURL = "nats://127.0.0.1:1"
 	w.wants("Complete", "Note: the plan set in force cannot be read: NATS_URL (--nats-url) cannot be used", 0)(w.numbers("verify", "spring"))
 	w.wants("Complete", source, 0)(w.numbers("verify", "spring"))
 }
 
 // A ledger that cannot be read is not one that is not there.
 func TestNumbers_SayThatTheLedgerCannotBeRead(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
 	url, js := commandtest.StartNATS(t)
-	t.Setenv("NATS_URL", url)
+	w.natsURL = url
 	_, stderr, code := w.numbers("list")
 	if code != 0 || stderr != "" {
 		t.Errorf("where no assigner ever ran: exit code %d, stderr %q, want nothing", code, stderr)
@@ -182,6 +198,7 @@ func TestNumbers_SayThatTheLedgerCannotBeRead(t *testing.T) {
 }
 
 func TestNumbers_StandaloneIsRefusedBesideALedger(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, "", "")
 	w.hasLedger()
@@ -193,17 +210,19 @@ func TestNumbers_StandaloneIsRefusedBesideALedger(t *testing.T) {
 }
 
 func TestNumbers_StandaloneFindsPlanNamesInTheFiles(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
 	w.wants("+12125550142  attached", "", 0)(w.numbers("assign", "+12125550142", "--campaign", "old", "--standalone"))
 	w.wants("", "campaign summer is not on this Telnyx account", 1)(w.numbers("remove", "+12125550142", "--campaign", "summer", "--standalone", "--yes"))
 	w.wants("+12125550142  accepted", "", 0)(w.numbers("remove", "+12125550142", "--campaign", "old", "--standalone", "--yes"))
-	w.must(os.Remove("plans.yaml"))
+	w.must(os.Remove(w.plans()))
 	w.wants("", "The name of a plan entry needs NATS", 1)(w.numbers("assign", "+12125550142", "--campaign", "old", "--standalone"))
 }
 
 // A campaign takes as many numbers as the plan's max_numbers says, by the ledger or the files.
 func TestNumbersAssign_RefusesMoreThanThePlanAllows(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, strings.Replace(twoEntries, "[+12125550142]", "[+12125550142]\n    max_numbers: 1", 1))
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
 	w.number("+12125550143", diffProfile, "", "")
@@ -248,6 +267,7 @@ func TestNumbersAssign_StandaloneFindsTheLimitByEveryID(t *testing.T) {
 
 // What cannot be judged does not stop the rest, unless there is nothing else.
 func TestNumbers_AreJudgedOneByOne(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
 	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
@@ -294,6 +314,7 @@ func (f writerFunc) Write(text []byte) (int, error) {
 // A number that was refused when the others were shown is not removed with them, although
 // it could be read by then.
 func TestNumbersRemove_SendsOnlyForWhatWasShown(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
 	w.number("+12125550143", diffProfile, oldID, telnyx.Assigned)
@@ -303,8 +324,8 @@ func TestNumbersRemove_SendsOnlyForWhatWasShown(t *testing.T) {
 		lines = append(lines, text)
 		w.sim.ClearFaults()
 	})
-	err := run(t.Context(), []string{"numbers", "remove", "+12125550142", "+12125550143", "--campaign", oldID, "--standalone", "--yes",
-		"--telnyx-base-url", w.api.URL + "/v2", "--telnyx-api-key", diffKey, "--telnyx-rate", "1000"}, output{stdout, io.Discard})
+	args := []string{"numbers", "remove", "+12125550142", "+12125550143", "--campaign", oldID, "--standalone", "--yes"}
+	err := run(t.Context(), append(args, w.settings(args...)...), output{stdout, io.Discard})
 	if coded, ok := errors.AsType[*app.ExitCode](err); !ok || coded.Code != 3 {
 		t.Errorf("got %v, want exit code 3", err)
 	}
@@ -320,6 +341,7 @@ func TestNumbersRemove_SendsOnlyForWhatWasShown(t *testing.T) {
 
 // A hold of one campaign does not stop the removal from another.
 func TestNumbersRemove_LeavesOutWhatIsOnHold(t *testing.T) {
+	t.Parallel()
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, oldID, telnyx.Assigned)
 	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
@@ -499,6 +521,7 @@ func TestCommands_SayWhatToDoAboutTelnyxsRefusal(t *testing.T) {
 // The commands about numbers and campaigns work whichever of Telnyx's pages is right. Each
 // group has readings that do not exclude each other.
 func TestNumbersAndCampaigns_UnderstandDialects(t *testing.T) {
+	t.Parallel()
 	groups := []string{
 		"filter-digits pages-of-100 assignment-lower campaign-title type-title numbers-spaced paths-guide",
 		"filter-ignored pages-of-20 totals-missing past-end-repeats ids-upper records-snake campaigns-snake",
@@ -507,14 +530,12 @@ func TestNumbersAndCampaigns_UnderstandDialects(t *testing.T) {
 	}
 	for _, names := range groups[:testkit.Fewer(len(groups))] {
 		t.Run(names, func(t *testing.T) {
+			t.Parallel()
 			dialect, err := telnyxsim.ParseDialect(strings.Fields(names)...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			w := numbersWorld{importWorld(t, dialect)}
-			t.Setenv("DATA", "data")
-			t.Setenv("NATS_URL", "")
-			t.Setenv("PLANS", "plans.yaml")
 			w.campaign(springID, telnyx.CampaignMNOProvisioned)
 			w.sim.AddCampaign(telnyxsim.Campaign{Shared: true, TCRID: "CSHARED", CampaignStatus: telnyx.CampaignMNOProvisioned})
 			for _, number := range []string{"+12125550142", "+12125550143", "+12125550144"} {

@@ -149,11 +149,13 @@ func explain(err error, campaign string) error {
 // await repeats a command until no request is under way, or the time is up.
 func await(ctx context.Context, limit time.Duration, results []assigner.ManualResult, again func() ([]assigner.ManualResult, error)) error {
 	deadline := time.Now().Add(limit)
+	wait := checkEvery / 8 // Telnyx is often quick
 	for waits(results) > 0 {
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%d of %d numbers were not finished within %s; Telnyx may still finish them", waits(results), len(results), limit)
 		}
-		pause(ctx, checkEvery)
+		pause(ctx, wait)
+		wait = min(2*wait, checkEvery)
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}

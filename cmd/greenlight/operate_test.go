@@ -16,8 +16,8 @@ import (
 
 // A number's letter and a message's letter, listed, shown and put back.
 func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
+	t.Parallel()
 	url, js := commandtest.StartNATS(t)
-	t.Setenv("NATS_URL", url)
 	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 		}
 	}
 
-	list := mustRun(t, "deadletters", "list")
+	list := mustRun(t, url, "deadletters", "list")
 	for line := range strings.Lines(list) {
 		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 80 {
 			t.Errorf("a line of %d columns: %s", n, line)
@@ -46,19 +46,19 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 		}
 	}
 	var shown deadLetter
-	if err := json.Unmarshal([]byte(mustRun(t, "deadletters", "show", "1")), &shown); err != nil {
+	if err := json.Unmarshal([]byte(mustRun(t, url, "deadletters", "show", "1")), &shown); err != nil {
 		t.Fatal(err)
 	}
 	if shown.Reason != "rejected" || shown.Detail != "10015 Bad Request: <b>no such luck</b>" || !strings.Contains(shown.Body, "C6X6M95") {
 		t.Errorf("got %+v", shown)
 	}
 
-	mustRun(t, "deadletters", "requeue", "1")
-	err := run(t.Context(), []string{"deadletters", "requeue", "2"}, output{new(strings.Builder), new(strings.Builder)})
+	mustRun(t, url, "deadletters", "requeue", "1")
+	err := run(t.Context(), []string{"deadletters", "requeue", "2", "--nats-url", url}, output{new(strings.Builder), new(strings.Builder)})
 	if err == nil || !strings.Contains(err.Error(), "greenlight deadletters discard 2") {
 		t.Errorf("got %v for a body that is not an event and names no campaign, want what to do instead", err)
 	}
-	if left := mustRun(t, "deadletters", "list", "--json"); strings.Count(left, "\n") != 1 || !strings.Contains(left, "not_an_event") {
+	if left := mustRun(t, url, "deadletters", "list", "--json"); strings.Count(left, "\n") != 1 || !strings.Contains(left, "not_an_event") {
 		t.Errorf("left are %s, want the one that cannot be requeued", left)
 	}
 	stream, err := js.Stream(t.Context(), "TRIGGERS")
@@ -73,8 +73,8 @@ func TestDeadLetters_AreListedShownAndRequeued(t *testing.T) {
 // What a person has discarded does not wait for a person any more, and is still listed on
 // request.
 func TestDeadLetters_AreDiscarded(t *testing.T) {
+	t.Parallel()
 	url, js := commandtest.StartNATS(t)
-	t.Setenv("NATS_URL", url)
 	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -96,23 +96,23 @@ func TestDeadLetters_AreDiscarded(t *testing.T) {
 	if got := waiting(); got != 3 {
 		t.Fatalf("got %d that wait, want 3", got)
 	}
-	mustRun(t, "deadletters", "discard", "1", "3", "--reason", "a test of Telnyx")
+	mustRun(t, url, "deadletters", "discard", "1", "3", "--reason", "a test of Telnyx")
 	if got := waiting(); got != 1 {
 		t.Errorf("got %d that wait, want 1", got)
 	}
-	if list := mustRun(t, "deadletters", "list", "--json"); strings.Count(list, "\n") != 1 || !strings.Contains(list, `"sequence":2`) {
+	if list := mustRun(t, url, "deadletters", "list", "--json"); strings.Count(list, "\n") != 1 || !strings.Contains(list, `"sequence":2`) {
 		t.Errorf("got %s, want only dead letter 2", list)
 	}
-	if all := mustRun(t, "deadletters", "list", "--all", "--json"); strings.Count(all, "\n") != 3 || strings.Count(all, "a test of Telnyx") != 2 {
+	if all := mustRun(t, url, "deadletters", "list", "--all", "--json"); strings.Count(all, "\n") != 3 || strings.Count(all, "a test of Telnyx") != 2 {
 		t.Errorf("got %s, want three, two of them discarded", all)
 	}
-	for line := range strings.Lines(mustRun(t, "deadletters", "list", "--all")) {
+	for line := range strings.Lines(mustRun(t, url, "deadletters", "list", "--all")) {
 		if n := len([]rune(strings.TrimRight(line, "\n"))); n > 80 {
 			t.Errorf("a line of %d columns: %s", n, line)
 		}
 	}
 	for _, args := range [][]string{{"discard", "1"}, {"discard", "2", "9"}, {"discard", "4"}, {"requeue", "4"}} {
-		if err := run(t.Context(), append([]string{"deadletters"}, args...), output{new(strings.Builder), new(strings.Builder)}); err == nil {
+		if err := run(t.Context(), append([]string{"deadletters", "--nats-url", url}, args...), output{new(strings.Builder), new(strings.Builder)}); err == nil {
 			t.Errorf("%v: got no error, but it was discarded or never existed", args)
 		}
 	}
@@ -124,6 +124,7 @@ func TestDeadLetters_AreDiscarded(t *testing.T) {
 // A plan names the campaign by its TCR id now, and named it by Telnyx's before. It is
 // held, shown and resumed as one, and the assigner is asked to reconcile it.
 func TestHoldAndResume_OfACampaignWithTwoIDs(t *testing.T) {
+	t.Parallel()
 	const telnyxID, tcrID = "751c6a5c-907b-43a9-8ada-ba1dc8335b07", "C6X6M95"
 	for name, tt := range map[string]struct {
 		what     []string
@@ -134,8 +135,8 @@ func TestHoldAndResume_OfACampaignWithTwoIDs(t *testing.T) {
 		"everything":         {nil, map[string]uint64{"assigner.trigger.resync": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			url, js := commandtest.StartNATS(t)
-			t.Setenv("NATS_URL", url)
 			if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
 				t.Fatal(err)
 			}
@@ -151,12 +152,12 @@ func TestHoldAndResume_OfACampaignWithTwoIDs(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := mustRun(t, append([]string{"resume"}, tt.what...)...); !strings.HasPrefix(got, "Nothing ") {
+			if got := mustRun(t, url, append([]string{"resume"}, tt.what...)...); !strings.HasPrefix(got, "Nothing ") {
 				t.Errorf("resumed before it is held: got %q", got)
 			}
-			held := mustRun(t, "hold", "spring-promo")
-			shown := mustRun(t, "status")
-			resumed := mustRun(t, append([]string{"resume"}, tt.what...)...)
+			held := mustRun(t, url, "hold", "spring-promo")
+			shown := mustRun(t, url, "status")
+			resumed := mustRun(t, url, append([]string{"resume"}, tt.what...)...)
 			for command, got := range map[string]string{"hold": held, "status": shown, "resume": resumed} {
 				if n := strings.Count(strings.ToLower(got), "on hold: spring-promo, since "); n != 1 {
 					t.Errorf("%s shows the campaign %d times, want once:\n%s", command, n, got)
@@ -183,9 +184,9 @@ func TestHoldAndResume_OfACampaignWithTwoIDs(t *testing.T) {
 // A hold was stored under the reference by which a plan selected the campaign. The plan
 // names it by its id now, or no plan and no record names it any more.
 func TestResume_EndsAHoldOfAReference(t *testing.T) {
+	t.Parallel()
 	const telnyxID, tcrID, reference = "751c6a5c-907b-43a9-8ada-ba1dc8335b07", "C6X6M95", "ref_spring-2026"
 	url, js := commandtest.StartNATS(t)
-	t.Setenv("NATS_URL", url)
 	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
 		t.Fatal(err)
 	}
@@ -210,10 +211,10 @@ func TestResume_EndsAHoldOfAReference(t *testing.T) {
 		if err := book.Hold(t.Context(), []string{reference}, ledger.HeldBy{By: "ann@ops"}); err != nil {
 			t.Fatal(err)
 		}
-		if got := mustRun(t, "status"); !strings.Contains(got, "On hold: "+shown+", since ") {
+		if got := mustRun(t, url, "status"); !strings.Contains(got, "On hold: "+shown+", since ") {
 			t.Errorf("status does not show the hold of %s:\n%s", shown, got)
 		}
-		if got := mustRun(t, "resume", name); !strings.HasPrefix(got, "Resumed. Was on hold: "+shown+", since ") {
+		if got := mustRun(t, url, "resume", name); !strings.HasPrefix(got, "Resumed. Was on hold: "+shown+", since ") {
 			t.Errorf("resume %s: got %q", name, got)
 		}
 		if hold, err := book.ReadHold(t.Context()); err != nil || !hold.IsZero() {
@@ -224,8 +225,8 @@ func TestResume_EndsAHoldOfAReference(t *testing.T) {
 
 // A resumption whose trigger cannot be stored is shown, and the command fails.
 func TestResume_SaysThatTheAssignerCouldNotBeAsked(t *testing.T) {
+	t.Parallel()
 	url, js := commandtest.StartNATS(t)
-	t.Setenv("NATS_URL", url)
 	book, err := ledger.Create(t.Context(), js, 1) // and no stream for triggers
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +235,7 @@ func TestResume_SaysThatTheAssignerCouldNotBeAsked(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout strings.Builder
-	err = run(t.Context(), []string{"resume"}, output{&stdout, new(strings.Builder)})
+	err = run(t.Context(), []string{"resume", "--nats-url", url}, output{&stdout, new(strings.Builder)})
 	if err == nil || !strings.Contains(err.Error(), "resumed, but the assigner could not be asked to reconcile") {
 		t.Errorf("got %v, want that the assigner could not be asked", err)
 	}
@@ -243,11 +244,11 @@ func TestResume_SaysThatTheAssignerCouldNotBeAsked(t *testing.T) {
 	}
 }
 
-// mustRun runs a command that must work and returns what it prints.
-func mustRun(t *testing.T, args ...string) string {
+// mustRun runs a command on a server, which must work, and returns what it prints.
+func mustRun(t *testing.T, url string, args ...string) string {
 	t.Helper()
 	var stdout, stderr strings.Builder
-	if err := run(context.Background(), args, output{&stdout, &stderr}); err != nil {
+	if err := run(context.Background(), append(args, "--nats-url", url), output{&stdout, &stderr}); err != nil {
 		t.Fatalf("greenlight %s: %v", strings.Join(args, " "), err)
 	}
 	return stdout.String()

@@ -101,6 +101,7 @@ func layers(t *testing.T) (rows [][]string) {
 
 // The layers have every package once, and each imports only from below.
 func TestDocs_ImportsPointDown(t *testing.T) {
+	t.Parallel()
 	imports, level := imports(t), make(map[string]int)
 	for depth, row := range layers(t) {
 		for _, name := range row {

@@ -369,8 +369,8 @@ func leaves(node *kong.Node) (all []*kong.Node) {
 }
 
 // scriptRun is how a line of a script begins that has a program run: by exec, or by a command
-// of ours like poll, and not after a ! that says that it is refused.
-var scriptRun = regexp.MustCompile(`^(?:\[[^\]]*\] )?(?:exec|(?:poll|code) (?:'(?:[^']|'')*'|\S+)) `)
+// of ours like run, and not after a ! that says that it is refused.
+var scriptRun = regexp.MustCompile(`^(?:\[[^\]]*\] )?(?:exec|run|(?:poll|code) (?:'(?:[^']|'')*'|\S+)(?: exec)?) `)
 
 // scriptCommands returns the commands that the testscripts in a folder run, word by
 // word, and in which file; of a line for sh -c those that are in it.

@@ -46,22 +46,23 @@ type diffWorld struct {
 	t   *testing.T
 	sim *telnyxsim.Simulator
 	api *httptest.Server
+	dir string
+
+	natsURL string // none if empty
 }
 
 func newDiffWorld(t *testing.T, planText string) *diffWorld {
 	t.Helper()
-	for _, name := range []string{"TELNYX_API_KEY", "TELNYX_API_KEY_FILE", "TELNYX_BASE_URL", "TELNYX_RATE", "PLANS"} {
-		t.Setenv(name, "")
-		os.Unsetenv(name)
-	}
-	t.Chdir(t.TempDir())
-	w := &diffWorld{t: t, sim: telnyxsim.New(telnyxsim.Options{RequiredAPIKey: diffKey})}
+	w := &diffWorld{t: t, sim: telnyxsim.New(telnyxsim.Options{RequiredAPIKey: diffKey}), dir: t.TempDir()}
 	t.Cleanup(w.sim.Close)
 	w.api = httptest.NewServer(w.sim)
 	t.Cleanup(w.api.Close)
-	w.must(os.WriteFile("plans.yaml", []byte(planText), 0o600))
+	w.must(os.WriteFile(w.plans(), []byte(planText), 0o600))
 	return w
 }
+
+// plans is the path of the plan file.
+func (w *diffWorld) plans() string { return filepath.Join(w.dir, "plans.yaml") }
 
 func (w *diffWorld) must(err error) {
 	w.t.Helper()
@@ -99,14 +100,14 @@ func (w *diffWorld) command(ctx context.Context, args ...string) (stdout string,
 	if strings.Contains(out.String()+errs.String()+fmt.Sprint(err), diffKey) {
 		w.t.Error("the key shows")
 	}
-	return out.String(), code, err
+	return strings.ReplaceAll(out.String(), w.dir+string(filepath.Separator), ""), code, err
 }
 
 // diff runs greenlight plan diff, which must succeed and write nothing.
 func (w *diffWorld) diff(args ...string) (stdout string, code int) {
 	w.t.Helper()
 	before := len(w.sim.Writes())
-	stdout, code, err := w.command(w.t.Context(), append([]string{"plan", "diff", "plans.yaml"}, args...)...)
+	stdout, code, err := w.command(w.t.Context(), append([]string{"plan", "diff", w.plans()}, args...)...)
 	w.must(err)
 	if writes := w.sim.Writes()[before:]; len(writes) > 0 {
 		w.t.Errorf("it wrote: %+v", writes)
@@ -128,7 +129,7 @@ func (w *diffWorld) report() (report diffReport, code int) {
 // person or may.
 func (w *diffWorld) agrees(n diffNumber) {
 	w.t.Helper()
-	stdout, code, err := w.command(w.t.Context(), "plan", "preflight", "plans.yaml", "--json")
+	stdout, code, err := w.command(w.t.Context(), "plan", "preflight", w.plans(), "--json")
 	w.must(err)
 	var answer struct{ Plans []preflight.Report }
 	w.must(json.Unmarshal([]byte(stdout), &answer))
@@ -210,10 +211,7 @@ campaigns:
 }
 
 func TestPlanDiff_ShowsEverythingInEachFormat(t *testing.T) {
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
+	t.Parallel()
 	w := mixed(t)
 	for name, args := range map[string][]string{
 		"mixed.txt":     nil,
@@ -226,7 +224,7 @@ func TestPlanDiff_ShowsEverythingInEachFormat(t *testing.T) {
 			if code != 2 {
 				t.Errorf("exit code %d, want 2", code)
 			}
-			testkit.Golden(t, filepath.Join(dir, "testdata", "plan_diff", name), stdout, *updateDiff, "-update-diff")
+			testkit.Golden(t, filepath.Join("testdata", "plan_diff", name), stdout, *updateDiff, "-update-diff")
 			if strings.HasSuffix(name, ".txt") {
 				fitsTerminal(t, stdout)
 			}
@@ -253,6 +251,7 @@ func onePlan(rest string) string {
 }
 
 func TestPlanDiff_SignOfANumber(t *testing.T) {
+	t.Parallel()
 	const number = "+15551230001"
 	named := `numbers: ["` + number + `"]`
 	for name, test := range map[string]struct {
@@ -286,6 +285,7 @@ func TestPlanDiff_SignOfANumber(t *testing.T) {
 		"extra":                        {plan: "number_pool: " + otherProfile, profile: diffProfile, on: springID, status: telnyx.Assigned, sign: "?", what: "on the campaign (<ASSIGNED>) but not in its plan; left there"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newDiffWorld(t, onePlan(cmp.Or(test.plan, named)))
 			w.campaign(springID, telnyx.CampaignMNOProvisioned)
 			w.campaign(oldID, telnyx.CampaignMNOProvisioned)
@@ -314,6 +314,7 @@ func TestPlanDiff_SignOfANumber(t *testing.T) {
 }
 
 func TestPlanDiff_RoomIsWhatExtrasLeave(t *testing.T) {
+	t.Parallel()
 	w := newDiffWorld(t, onePlan(`max_numbers: 2, numbers: ["+15551230001", "+15551230002"]`))
 	w.campaign(springID, telnyx.CampaignMNOProvisioned)
 	w.number("+15551230001", diffProfile, "", "")
@@ -331,6 +332,7 @@ func TestPlanDiff_RoomIsWhatExtrasLeave(t *testing.T) {
 }
 
 func TestPlanDiff_NothingIsDoneUntilTheCampaignIsApproved(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		campaign telnyxsim.Campaign
 		phase    ledger.Phase
@@ -345,6 +347,7 @@ func TestPlanDiff_NothingIsDoneUntilTheCampaignIsApproved(t *testing.T) {
 		"missing":   {telnyxsim.Campaign{ID: oldID}, ledger.PhaseMissing, "Telnyx does not have this campaign", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newDiffWorld(t, onePlan(`numbers: ["+15551230001"]`))
 			w.sim.AddCampaign(test.campaign)
 			w.number("+15551230001", diffProfile, "", "")
@@ -364,6 +367,7 @@ func TestPlanDiff_NothingIsDoneUntilTheCampaignIsApproved(t *testing.T) {
 }
 
 func TestPlanDiff_SaysThatThereIsNothingToDo(t *testing.T) {
+	t.Parallel()
 	w := newDiffWorld(t, `version: 1
 campaigns:
   - {name: empty, campaign_id: `+springID+`, number_pool: `+diffProfile+`}
@@ -380,6 +384,7 @@ campaigns:
 }
 
 func TestPlanDiff_TwoEntriesForOneCampaignDoItOnce(t *testing.T) {
+	t.Parallel()
 	w := newDiffWorld(t, `version: 1
 campaigns:
   - {name: first, campaign_id: `+springID+`, numbers: ["+15551230001"]}
@@ -397,6 +402,7 @@ campaigns:
 // The forecast is compared with what an assigner does: a real one, with the same
 // settings, until it is idle.
 func TestPlanDiff_ShowsWhatTheAssignerThenDoes(t *testing.T) {
+	t.Parallel()
 	w := mixed(t)
 	report, _ := w.report()
 	var want []string
@@ -414,12 +420,12 @@ func TestPlanDiff_ShowsWhatTheAssignerThenDoes(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		_, _, err := w.command(ctx, "up", "--plans", "plans.yaml", "--data", t.TempDir(), "--telnyx-public-key", w.sim.PublicKey(),
+		_, _, err := w.command(ctx, "up", "--plans", w.plans(), "--data", t.TempDir(), "--telnyx-public-key", w.sim.PublicKey(),
 			"--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "error")
 		ended <- err
 	}()
 	var rest diffTotals
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(scriptPatience); ; time.Sleep(50 * time.Millisecond) {
 		report, _ := w.reportBeside()
 		if rest = report.Totals; !report.Changes || time.Now().After(deadline) {
 			break
@@ -444,13 +450,14 @@ func TestPlanDiff_ShowsWhatTheAssignerThenDoes(t *testing.T) {
 // reportBeside is report while an assigner writes.
 func (w *diffWorld) reportBeside() (report diffReport, code int) {
 	w.t.Helper()
-	stdout, code, err := w.command(w.t.Context(), "plan", "diff", "plans.yaml", "--json")
+	stdout, code, err := w.command(w.t.Context(), "plan", "diff", w.plans(), "--json")
 	w.must(err)
 	w.must(json.Unmarshal([]byte(stdout), &report))
 	return report, code
 }
 
 func TestPlanDiff_SaysInASentenceWhyTelnyxCannotBeAsked(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		status int
 		body   string
@@ -461,13 +468,14 @@ func TestPlanDiff_SaysInASentenceWhyTelnyxCannotBeAsked(t *testing.T) {
 		"rate":    {429, `{"errors":[{"code":"10011","title":"Too many requests"}]}`, "Telnyx asked for fewer requests. Run this again in a minute"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newDiffWorld(t, onePlan(`numbers: ["+15551230001"]`))
 			kind := telnyxsim.StatusFault(test.status, test.body)
 			if test.status == 429 {
 				kind = telnyxsim.RateLimited(time.Minute) // longer than a read sits out
 			}
 			w.sim.Inject(telnyxsim.Fault{Times: 10, Kind: kind})
-			stdout, code, err := w.command(t.Context(), "plan", "diff", "plans.yaml")
+			stdout, code, err := w.command(t.Context(), "plan", "diff", w.plans())
 			if stdout != "" || code != 1 || err == nil || !strings.HasPrefix(err.Error(), test.want) {
 				t.Errorf("exit code %d, error %v, printed %q", code, err, stdout)
 			}
@@ -478,9 +486,10 @@ func TestPlanDiff_SaysInASentenceWhyTelnyxCannotBeAsked(t *testing.T) {
 // A campaign that this key may not read is taken for a missing one, once a second answer
 // agrees and the key is accepted elsewhere. Telnyx's words are shown.
 func TestPlanDiff_ShowsWhyACampaignIsMissing(t *testing.T) {
+	t.Parallel()
 	w := newDiffWorld(t, onePlan(`numbers: ["+15551230001"]`))
 	w.sim.Inject(telnyxsim.Fault{Times: -1, PathPrefix: "/10dlc/campaign/", Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`)})
-	stdout, code, err := w.command(t.Context(), "plan", "diff", "plans.yaml")
+	stdout, code, err := w.command(t.Context(), "plan", "diff", w.plans())
 	flat := strings.Join(strings.Fields(stdout), " ")
 	if code != 3 || err != nil || !strings.Contains(flat, " missing ") || !strings.Contains(flat, "403 Forbidden: 10010 Authorization failed") {
 		t.Errorf("exit code %d, error %v, printed %q", code, err, stdout)
@@ -489,12 +498,13 @@ func TestPlanDiff_ShowsWhyACampaignIsMissing(t *testing.T) {
 
 // One that cannot be read for another reason is an error, and the others are shown.
 func TestPlanDiff_ShowsTheRestWhenOneCampaignCannotBeRead(t *testing.T) {
+	t.Parallel()
 	w := newDiffWorld(t, onePlan(`numbers: ["+15551230001"]`)+"  - {name: other, campaign_id: "+oldID+", numbers: [\"+15551230002\"]}\n")
 	w.campaign(springID, telnyx.CampaignMNOProvisioned)
 	w.campaign(oldID, telnyx.CampaignMNOProvisioned)
 	w.number("+15551230002", diffProfile, "", "")
 	w.sim.Inject(telnyxsim.Fault{Times: -1, PathPrefix: "/10dlc/campaign/" + springID, Kind: telnyxsim.StatusFault(409, `{"errors":[{"code":"10036","title":"Locked"}]}`)})
-	stdout, code, err := w.command(t.Context(), "plan", "diff", "plans.yaml")
+	stdout, code, err := w.command(t.Context(), "plan", "diff", w.plans())
 	if code != 1 || err == nil || !strings.HasPrefix(err.Error(), "plan spring could not be compared: read campaign "+springID) ||
 		!strings.Contains(stdout, "  unread\n") || !strings.Contains(stdout, "+ +15551230002  attach\n") {
 		t.Errorf("exit code %d, error %v, printed %q", code, err, stdout)
@@ -504,6 +514,7 @@ func TestPlanDiff_ShowsTheRestWhenOneCampaignCannotBeRead(t *testing.T) {
 // A number whose record cannot be read is unverified, and the others are as usual. Such
 // records are read one by one in accounts whose list is too long.
 func TestPlanDiff_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		kind  telnyxsim.FaultKind
 		other string // a second number
@@ -516,6 +527,7 @@ func TestPlanDiff_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 		"500 for ever, and one can attach": {telnyxsim.StatusFault(500, `{}`), "+15551230002", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			numbers := `numbers: ["+15551230001"]`
 			if test.other != "" {
 				numbers = `numbers: ["+15551230001", "` + test.other + `"]`
@@ -550,11 +562,13 @@ func TestPlanDiff_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 // A number that is not active yet waits; one that never will be needs a person. A carrier
 // that does not take an attached number needs one as well.
 func TestPlanDiff_ShowsWhoWaits(t *testing.T) {
+	t.Parallel()
 	for status, want := range map[string]struct {
 		sign string
 		code int
 	}{"port_pending": {"~", 0}, "ported_out": {"!", 3}} {
 		t.Run(status, func(t *testing.T) {
+			t.Parallel()
 			w := newDiffWorld(t, onePlan(`numbers: ["+15551230001"]`))
 			w.campaign(springID, telnyx.CampaignMNOProvisioned)
 			w.number("+15551230001", diffProfile, "", "")
@@ -569,6 +583,7 @@ func TestPlanDiff_ShowsWhoWaits(t *testing.T) {
 		})
 	}
 	t.Run("carrier", func(t *testing.T) {
+		t.Parallel()
 		w := newDiffWorld(t, onePlan(`numbers: ["+15551230001"]`))
 		w.campaign(springID, telnyx.CampaignMNOProvisioned)
 		w.number("+15551230001", diffProfile, "", "")
@@ -576,7 +591,7 @@ func TestPlanDiff_ShowsWhoWaits(t *testing.T) {
 		client := &telnyx.Client{APIKey: diffKey, BaseURL: w.api.URL + "/v2"}
 		_, err := client.Assign(t.Context(), "+15551230001", springID)
 		w.must(err)
-		testkit.Within(t, 10*time.Second, func() error {
+		testkit.Within(t, scriptPatience, func() error {
 			if got := w.sim.Assignments()[0]; got.TMobile != telnyx.MappingFailed || got.NonTMobile != telnyx.MappingAdded {
 				return fmt.Errorf("the record is %+v", got)
 			}
@@ -593,11 +608,12 @@ func TestPlanDiff_ShowsWhoWaits(t *testing.T) {
 }
 
 func TestPlanDiff_SaysThatItWasStopped(t *testing.T) {
+	t.Parallel()
 	w := newDiffWorld(t, onePlan(`numbers: ["+15551230001"]`))
 	ctx, stop := context.WithCancel(t.Context())
 	stopHere := func(*http.Request) bool { stop(); return true }
 	w.sim.Inject(telnyxsim.Fault{Kind: telnyxsim.Hang(), Match: stopHere})
-	_, code, err := w.command(ctx, "plan", "diff", "plans.yaml")
+	_, code, err := w.command(ctx, "plan", "diff", w.plans())
 	if code != 1 || err == nil || !strings.HasPrefix(err.Error(), "interrupted before everything was done") {
 		t.Errorf("exit code %d, error %v", code, err)
 	}

@@ -25,7 +25,7 @@ import (
 func importWorld(t *testing.T, dialect telnyxsim.Dialect) *diffWorld {
 	t.Helper()
 	w := newDiffWorld(t, "")
-	w.must(os.Remove("plans.yaml"))
+	w.must(os.Remove(w.plans()))
 	w.sim = telnyxsim.New(telnyxsim.Options{RequiredAPIKey: diffKey, Dialect: dialect})
 	t.Cleanup(w.sim.Close)
 	w.api = httptest.NewServer(w.sim)
@@ -42,17 +42,17 @@ func (w *diffWorld) imports(args ...string) string {
 		return ""
 	}
 	w.must(err)
-	w.must(os.WriteFile("plans.yaml", []byte(stdout), 0o600))
+	w.must(os.WriteFile(w.plans(), []byte(stdout), 0o600))
 	return stdout
 }
 
 // unchanged fails unless plan validate takes plans.yaml and plan diff shows no changes.
 func (w *diffWorld) unchanged() {
 	w.t.Helper()
-	if stdout, code, err := w.command(w.t.Context(), "plan", "diff", "plans.yaml"); err != nil || code != 0 || !strings.Contains(stdout, "\nNo changes.") {
+	if stdout, code, err := w.command(w.t.Context(), "plan", "diff", w.plans()); err != nil || code != 0 || !strings.Contains(stdout, "\nNo changes.") {
 		w.t.Fatalf("plan diff: exit code %d, %v:\n%s", code, err, stdout)
 	}
-	if _, err := plan.Load("plans.yaml"); err != nil {
+	if _, err := plan.Load(w.plans()); err != nil {
 		w.t.Fatal(err)
 	}
 	if writes := w.sim.Writes(); len(writes) > 0 {
@@ -106,8 +106,10 @@ func (w *diffWorld) randomAccount(r *rand.Rand) (attached []string) {
 }
 
 func TestPlanImport_OfAnyAccountLeavesNothingToChange(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(testkit.Fewer(50)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
 			w := importWorld(t, telnyxsim.Dialect{})
 			attached := w.randomAccount(rand.New(rand.NewPCG(seed, 1)))
 			text := w.imports()
@@ -115,7 +117,7 @@ func TestPlanImport_OfAnyAccountLeavesNothingToChange(t *testing.T) {
 				return
 			}
 			w.unchanged()
-			set, err := plan.Load("plans.yaml")
+			set, err := plan.Load(w.plans())
 			w.must(err)
 			planned := map[string]bool{}
 			for _, c := range set.Campaigns {
@@ -180,6 +182,7 @@ campaigns:
 `
 
 func TestPlanImport_CommentsNameWhatIsLeftOutAndWhy(t *testing.T) {
+	t.Parallel()
 	w := importWorld(t, telnyxsim.Dialect{})
 	const brand = "97091164-e814-435c-9c1b-14ab2d18e987"
 	for _, c := range []telnyxsim.Campaign{
@@ -203,7 +206,7 @@ func TestPlanImport_CommentsNameWhatIsLeftOutAndWhy(t *testing.T) {
 		records := w.sim.Assignments()
 		return len(records) == 1 && records[0].TMobile == telnyx.MappingFailed && records[0].NonTMobile == telnyx.MappingAdded
 	}
-	for deadline := time.Now().Add(10 * time.Second); !mapped(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(scriptPatience); !mapped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("got %+v", w.sim.Assignments())
 		}
@@ -222,7 +225,7 @@ func TestPlanImport_CommentsNameWhatIsLeftOutAndWhy(t *testing.T) {
 	if diff := gocmp.Diff(wantImport, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if stdout, code, err := w.command(t.Context(), "plan", "diff", "plans.yaml"); err != nil || code != 0 || !strings.Contains(stdout, "\nNo changes.") {
+	if stdout, code, err := w.command(t.Context(), "plan", "diff", w.plans()); err != nil || code != 0 || !strings.Contains(stdout, "\nNo changes.") {
 		t.Errorf("plan diff: exit code %d, %v:\n%s", code, err, stdout)
 	}
 }
@@ -277,6 +280,7 @@ func TestPlanImport_FileIsInAFolderIfThePathLooksLikeOne(t *testing.T) {
 }
 
 func TestPlanImport_UnderstandsDialects(t *testing.T) {
+	t.Parallel()
 	dialects := []string{
 		"filter-digits", "filter-one", "filter-ignored", "filter-nothing", "filter-500", "numbers-nothing", "unknown-filters-refused",
 		"pages-of-100", "pages-of-50-or-400", "pages-of-20", "sort-refused", "totals-missing", "totals-of-page", "totals-small", "totals-text",
@@ -286,6 +290,7 @@ func TestPlanImport_UnderstandsDialects(t *testing.T) {
 	}
 	for _, name := range dialects[:testkit.Fewer(len(dialects))] {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			dialect, err := telnyxsim.ParseDialect(name)
 			if err != nil {
 				t.Fatal(err)
@@ -307,10 +312,11 @@ func TestPlanImport_UnderstandsDialects(t *testing.T) {
 }
 
 func TestPlanImport_RefusesAListThatIsNotComplete(t *testing.T) {
+	t.Parallel()
 	w := importWorld(t, telnyxsim.Dialect{})
 	w.campaign(springID, telnyx.CampaignMNOProvisioned)
 	w.number("+12125550100", diffProfile, springID, telnyx.Assigned)
-	rows := 0
+	rows, file := 0, filepath.Join(t.TempDir(), "new.yaml")
 	w.api.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/v2/10dlc/phone_number_campaigns" {
 			w.sim.ServeHTTP(rw, r)
@@ -319,11 +325,11 @@ func TestPlanImport_RefusesAListThatIsNotComplete(t *testing.T) {
 		rows++ // its total changes with each answer
 		fmt.Fprintf(rw, `{"records":[{"phoneNumber":"+12125550100","campaignId":%q,"assignmentStatus":"ASSIGNED"}],"page":1,"totalRecords":%d}`, springID, 100+rows)
 	})
-	stdout, code, err := w.command(t.Context(), "plan", "import", "-o", "new.yaml")
+	stdout, code, err := w.command(t.Context(), "plan", "import", "-o", file)
 	if code != 1 || err == nil || !strings.Contains(err.Error(), "is not complete") || stdout != "" {
 		t.Errorf("exit code %d, %v\n%s", code, err, stdout)
 	}
-	if exists("new.yaml") {
+	if exists(file) {
 		t.Error("it wrote a file")
 	}
 }

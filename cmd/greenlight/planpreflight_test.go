@@ -20,20 +20,24 @@ const (
 	preflightID  = "751c6a5c-907b-43a9-8ada-ba1dc8335b07"
 )
 
+// account is a simulated Telnyx, and what commands need to find it.
+type account struct {
+	*telnyxsim.Simulator
+	url, key string
+}
+
 // simulated starts a simulated Telnyx with a campaign that waits for approval and
-// the number +15551234567, and lets commands find it.
-func simulated(t *testing.T) *telnyxsim.Simulator {
+// the number +15551234567. The test runs beside others.
+func simulated(t *testing.T) account {
 	t.Helper()
+	t.Parallel()
 	sim := telnyxsim.New(telnyxsim.Options{RequiredAPIKey: preflightKey})
 	t.Cleanup(sim.Close)
 	server := httptest.NewServer(sim)
 	t.Cleanup(server.Close)
 	sim.AddCampaign(telnyxsim.Campaign{ID: preflightID, WebhookURL: "https://greenlight.example.com/webhooks/telnyx"})
 	sim.AddNumbers(telnyxsim.Number{PhoneNumber: "+15551234567", MessagingProfileID: "4001776e-5b1a-4d0c-9f2e-2d9a7b9c1e10"})
-	t.Setenv("TELNYX_BASE_URL", server.URL+"/v2")
-	t.Setenv("TELNYX_API_KEY", preflightKey)
-	t.Setenv("TELNYX_RATE", "1000")
-	return sim
+	return account{sim, server.URL + "/v2", preflightKey}
 }
 
 // planFile writes a plan of the numbers and returns its path.
@@ -53,9 +57,10 @@ type result struct {
 	code           int
 }
 
-// runCommand runs a command as a user does, and fails if the API key shows anywhere.
-func runCommand(t *testing.T, args ...string) result {
+// run runs a command as a user does, and fails if the API key shows anywhere.
+func (a account) run(t *testing.T, args ...string) result {
 	t.Helper()
+	args = append(args, "--telnyx-base-url", a.url, "--telnyx-api-key", a.key, "--telnyx-rate", "1000")
 	var stdout, stderr bytes.Buffer
 	err := run(t.Context(), args, output{&stdout, &stderr})
 	end := result{stdout: stdout.String(), stderr: stderr.String()}
@@ -78,26 +83,25 @@ func TestPlanPreflight_EndsWithWhatItFound(t *testing.T) {
 	sim := simulated(t)
 	good, bad := planFile(t, "+15551234567"), planFile(t, "+15551234568")
 	t.Run("clean", func(t *testing.T) {
-		got := runCommand(t, "plan", "preflight", good)
+		got := sim.run(t, "plan", "preflight", good)
 		if got.code != 0 || got.stderr != "" || !strings.HasSuffix(got.stdout, "\n\nNo problems found in 1 campaign and 1 number.\n") {
 			t.Errorf("got %+v, want that all is well", got)
 		}
 	})
 	t.Run("findings", func(t *testing.T) {
-		t.Setenv("PLANS", bad)
-		got := runCommand(t, "plan", "preflight")
+		got := sim.run(t, "plan", "preflight", "--plans", bad)
 		if got.code != 2 || got.stderr != "" || !strings.Contains(got.stdout, bad+":5:15") || !strings.Contains(got.stdout, "not_owned: number +15551234568") {
 			t.Errorf("got %+v, want code 2 and the finding", got)
 		}
 	})
 	t.Run("several paths", func(t *testing.T) {
-		got := runCommand(t, "plan", "preflight", good, bad)
+		got := sim.run(t, "plan", "preflight", good, bad)
 		if got.code != 2 || !strings.HasPrefix(got.stdout, good+":\n\n") || !strings.Contains(got.stdout, "1 number.\n\n"+bad+":\n\n") {
 			t.Errorf("got %+v, want both with their paths", got)
 		}
 	})
 	t.Run("JSON", func(t *testing.T) {
-		got := runCommand(t, "plan", "preflight", "--json", good, bad)
+		got := sim.run(t, "plan", "preflight", "--json", good, bad)
 		var answer struct {
 			Clean *bool
 			Plans []struct {
@@ -113,7 +117,7 @@ func TestPlanPreflight_EndsWithWhatItFound(t *testing.T) {
 			answer.Plans[1].Findings[0].Code != "not_owned" || answer.Plans[1].Findings[0].Number != "+15551234568" || answer.Plans[1].Findings[0].File != bad {
 			t.Errorf("got %+v of %s", got, got.stdout)
 		}
-		if got := runCommand(t, "plan", "preflight", "--json", good); got.code != 0 || !strings.HasPrefix(got.stdout, "{\n  \"clean\": true,\n") {
+		if got := sim.run(t, "plan", "preflight", "--json", good); got.code != 0 || !strings.HasPrefix(got.stdout, "{\n  \"clean\": true,\n") {
 			t.Errorf("got %+v, want a clean report", got)
 		}
 	})
@@ -125,15 +129,15 @@ func TestPlanPreflight_EndsWithWhatItFound(t *testing.T) {
 func TestPlanPreflight_AsksNobodyAboutPlansWithFaults(t *testing.T) {
 	sim := simulated(t)
 	good, bad := planFile(t, "+15551234567"), planFile(t, "5551234567")
-	got := runCommand(t, "plan", "preflight", good, bad)
+	got := sim.run(t, "plan", "preflight", good, bad)
 	if got.code != 1 || got.stderr != "" || !strings.Contains(got.stdout, bad+":5:15: number \"5551234567\": has no country code") {
 		t.Errorf("got %+v, want the fault", got)
 	}
-	if got := runCommand(t, "plan", "preflight", "--json", bad); got.code != 1 || !strings.HasPrefix(got.stdout, "{\n  \"valid\": false,\n") {
+	if got := sim.run(t, "plan", "preflight", "--json", bad); got.code != 1 || !strings.HasPrefix(got.stdout, "{\n  \"valid\": false,\n") {
 		t.Errorf("got %+v, want the fault as JSON", got)
 	}
-	t.Setenv("TELNYX_API_KEY", "")
-	if got := runCommand(t, "plan", "preflight", bad); got.code != 1 || !strings.Contains(got.stdout, "has no country code") || !strings.Contains(got.stderr, "TELNYX_API_KEY") {
+	sim.key = ""
+	if got := sim.run(t, "plan", "preflight", bad); got.code != 1 || !strings.Contains(got.stdout, "has no country code") || !strings.Contains(got.stderr, "TELNYX_API_KEY") {
 		t.Errorf("got %+v, want the fault and the setting that is missing", got)
 	}
 	if calls := sim.Calls(); len(calls) != 0 {
@@ -142,18 +146,19 @@ func TestPlanPreflight_AsksNobodyAboutPlansWithFaults(t *testing.T) {
 }
 
 func TestPlanPreflight_SaysWhyTelnyxCannotBeAsked(t *testing.T) {
-	simulated(t)
+	sim := simulated(t)
 	path := planFile(t, "+15551234567")
-	for name, test := range map[string]struct{ setting, value, want string }{
-		"no key":      {"TELNYX_API_KEY", "", "TELNYX_API_KEY (--telnyx-api-key) is missing"},
-		"another key": {"TELNYX_API_KEY", "KEY9999_s3cret", "Telnyx refuses the API key. Check TELNYX_API_KEY"},
-		"no answer":   {"TELNYX_BASE_URL", "http://127.0.0.1:1/v2", "Telnyx did not answer"},
-		"no address":  {"TELNYX_BASE_URL", "telnyx", "is not a URL"},
-		"no number":   {"TELNYX_CONCURRENCY", "many", `TELNYX_CONCURRENCY (--telnyx-concurrency) is "many"`},
+	for name, test := range map[string]struct{ key, url, concurrency, want string }{
+		"no key":      {"", sim.url, "8", "TELNYX_API_KEY (--telnyx-api-key) is missing"},
+		"another key": {"KEY9999_s3cret", sim.url, "8", "Telnyx refuses the API key. Check TELNYX_API_KEY"},
+		"no answer":   {sim.key, "http://127.0.0.1:1/v2", "8", "Telnyx did not answer"},
+		"no address":  {sim.key, "telnyx", "8", "is not a URL"},
+		"no number":   {sim.key, sim.url, "many", `TELNYX_CONCURRENCY (--telnyx-concurrency) is "many"`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Setenv(test.setting, test.value)
-			got := runCommand(t, "plan", "preflight", path)
+			t.Parallel()
+			asked := account{sim.Simulator, test.url, test.key}
+			got := asked.run(t, "plan", "preflight", path, "--telnyx-concurrency", test.concurrency)
 			if got.code != 1 || got.stdout != "" || !strings.Contains(got.stderr, test.want) {
 				t.Errorf("got %+v, want code 1 and %q", got, test.want)
 			}
@@ -164,7 +169,7 @@ func TestPlanPreflight_SaysWhyTelnyxCannotBeAsked(t *testing.T) {
 func TestReadOnlyClient_RefusesToWrite(t *testing.T) {
 	sim := simulated(t)
 	var faults app.Faults
-	client, concurrency := app.Telnyx{APIKey: preflightKey, BaseURL: os.Getenv("TELNYX_BASE_URL"), Concurrency: "3"}.ReadOnlyClient(&faults)
+	client, concurrency := app.Telnyx{APIKey: preflightKey, BaseURL: sim.url, Concurrency: "3"}.ReadOnlyClient(&faults)
 	if err := faults.Err(); err != nil || concurrency != 3 {
 		t.Fatalf("got %v and concurrency %d", err, concurrency)
 	}

@@ -178,6 +178,7 @@ func (i *issuer) auto(t *testing.T, dir string, hosts ...string) *Certificates {
 }
 
 func TestIssued_GetsCertificatesThroughTheListenerAlone(t *testing.T) {
+	t.Parallel()
 	var address string
 	i := newIssuer(t, func() string { return address })
 	dir := filepath.Join(t.TempDir(), "data", "certificates")
@@ -250,6 +251,7 @@ func TestIssued_SaysWhyThereIsNone(t *testing.T) {
 }
 
 func TestIssued_StopsWhileTheAuthorityIsSilent(t *testing.T) {
+	t.Parallel()
 	i := newIssuer(t, func() string { return "" })
 	i.hold = make(chan struct{})
 	defer close(i.hold)

@@ -49,7 +49,11 @@ func TestMain(m *testing.M) {
 		os.Exit(app.Main("greenlight", programs[name]))
 	}
 	// Parallel tests mostly wait for timers, so more of them run than there are processors.
-	_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
+	many := 8
+	if testkit.UnderRace {
+		many = 3
+	}
+	_ = flag.Set("test.parallel", strconv.Itoa(many*runtime.GOMAXPROCS(0)))
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
@@ -69,6 +73,7 @@ func start(t *testing.T, name string) (program *exec.Cmd, stdout *bufio.Scanner,
 }
 
 func TestMain_TurnsErrorsIntoExitCodes(t *testing.T) {
+	t.Parallel()
 	for name, want := range map[string]struct {
 		code   int
 		stderr string
@@ -94,6 +99,7 @@ func TestMain_TurnsErrorsIntoExitCodes(t *testing.T) {
 }
 
 func TestMain_EndsWithASignal(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		program string
 		signal  os.Signal

@@ -98,7 +98,7 @@ func startFullRun(t *testing.T) *fullRun {
 	must(t, err)
 	p, err := app.New(t.Context(), nc, 1, zerolog.New(r.log))
 	must(t, err)
-	p.CheckEvery(200 * time.Millisecond)
+	p.CheckEvery(400 * time.Millisecond)
 	r.sim = telnyxsim.New(telnyxsim.Options{RequiredAPIKey: apiKey})
 	t.Cleanup(r.sim.Close)
 	r.addWebhook(p)

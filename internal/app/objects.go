@@ -113,6 +113,9 @@ func (o *objects) run(ctx context.Context) error {
 			missing = names
 			if missing != "" {
 				o.log.Error().Strs(telemetry.KeyMissing, now.missing).Msg("missing on the NATS server, deleted or lost; creating it again")
+				// The server may still be deleting its files. A stream that is created
+				// meanwhile acknowledges nothing (seen with nats-server 2.15.2).
+				continue
 			}
 		}
 		err = o.repair(ctx, now)
@@ -215,7 +218,7 @@ func (o *objects) restoreHold(ctx context.Context, created time.Time) error {
 		if err != nil {
 			return err
 		}
-		if err := book.Restore(ctx, o.held); err != nil {
+		if err := book.Restore(ctx, o.held, false); err != nil {
 			return fmt.Errorf("restore the hold: %w", err)
 		}
 	}

@@ -53,6 +53,7 @@ func must(t testing.TB, err error) {
 
 // A hold outlives the bucket that has it, whoever makes that again.
 func TestObjects_GiveABucketItsHoldBack(t *testing.T) {
+	t.Parallel()
 	ann := ledger.HeldBy{By: "ann@ops", At: time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)}
 	create := func(t *testing.T, o *objects) {
 		_, err := ledger.Create(t.Context(), o.js, 1)
@@ -78,6 +79,7 @@ func TestObjects_GiveABucketItsHoldBack(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			o, book := startObjects(t)
 			must(t, book.Hold(t.Context(), nil, ann))
 			tick(t, o)
@@ -101,6 +103,7 @@ func TestObjects_GiveABucketItsHoldBack(t *testing.T) {
 
 // What was resumed since its bucket was made again remains resumed.
 func TestObjects_DoNotUndoAResumption(t *testing.T) {
+	t.Parallel()
 	o, book := startObjects(t)
 	must(t, book.Hold(t.Context(), nil, ledger.HeldBy{By: "ann@ops"}))
 	tick(t, o)
@@ -117,8 +120,10 @@ func TestObjects_DoNotUndoAResumption(t *testing.T) {
 
 // A stream that another process made again was lost all the same.
 func TestObjects_FillWhatAnotherProcessCreated(t *testing.T) {
+	t.Parallel()
 	for _, stream := range []string{"TRIGGERS", events.StreamDeadLetters, notice.Stream, "KV_CAMPAIGNS"} {
 		t.Run(stream, func(t *testing.T) {
+			t.Parallel()
 			o, _ := startObjects(t)
 			filled := 0
 			o.recreated = func(context.Context) { filled++ }
@@ -154,6 +159,7 @@ func TestObjects_FillWhatAnotherProcessCreated(t *testing.T) {
 // What is lost while the assigner joins is filled once it has joined: it may have been
 // there when the assigner ordered its resync.
 func TestObjects_FillWhatIsLostWhileTheAssignerJoins(t *testing.T) {
+	t.Parallel()
 	o, _ := startObjects(t)
 	joined := o.joined
 	o.joined = newAttempt("join", createTimeout, func(context.Context) error { return nil })

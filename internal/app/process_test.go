@@ -78,7 +78,7 @@ func get(t *testing.T, address, path string, code int) string {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
 	var got int
 	var body []byte
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		answer, err := client.Get("http://" + address + path)
 		if err != nil {
 			t.Fatal(err)
@@ -174,6 +174,7 @@ func TestProcess_SaysThatNATSIsAway(t *testing.T) {
 
 // A process does its job with a full stream of dead letters, and says what is wrong.
 func TestProcess_ReportsAFullStreamOfDeadLetters(t *testing.T) {
+	t.Parallel()
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	js := must2(jetstream.New(nc))
 	p, err := app.New(t.Context(), nc, 1, zerolog.Nop())
@@ -192,6 +193,7 @@ func TestProcess_ReportsAFullStreamOfDeadLetters(t *testing.T) {
 }
 
 func TestProcess_APartThatFailsStopsAll(t *testing.T) {
+	t.Parallel()
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
@@ -317,6 +319,7 @@ func TestProcess_TakesOtherKeysWhenItsFileChangesAndOnSIGHUP(t *testing.T) {
 // With TLS the end of a renewal may take seconds, in which the process must neither
 // look ready nor be without certificates.
 func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()
 	p, err := app.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
@@ -355,6 +358,7 @@ func TestProcess_IsUnreadyBeforeItsCertificatesAreLeftAlone(t *testing.T) {
 // A load balancer sends connections to what is ready, and the authority's challenge is
 // one: the process must be ready before it has a certificate, and say that it has none.
 func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) {
+	t.Parallel()
 	issued, err := app.NewIssued([]string{"hooks.example.com"}, filepath.Join(t.TempDir(), "certificates"), "https://127.0.0.1:1/directory", nil)
 	must(t, err)
 	expired, err := app.LoadCertificate(certificateUntil(t, time.Now().Add(-time.Minute)))
@@ -385,6 +389,7 @@ func TestProcess_IsReadyWithoutACertificateThatComesByConnections(t *testing.T) 
 }
 
 func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
+	t.Parallel()
 	p, err := app.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	for want, err := range map[string]error{

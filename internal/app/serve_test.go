@@ -150,6 +150,7 @@ func TestServe_CutsOffWhoIsSlow(t *testing.T) {
 }
 
 func TestServe_RefusesAHeaderThatIsTooLarge(t *testing.T) {
+	t.Parallel()
 	listener, err := app.Listen("127.0.0.1:0")
 	must(t, err)
 	stop, ended := serve(t, listener, func(http.ResponseWriter, *http.Request) { t.Error("the request came through") })

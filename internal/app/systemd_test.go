@@ -28,7 +28,7 @@ func TestProcess_NotifiesSystemdOfRealReadiness(t *testing.T) {
 	must(t, err)
 	defer socket.Close()
 	t.Setenv("NOTIFY_SOCKET", socket.LocalAddr().String())
-	t.Setenv("WATCHDOG_USEC", "300000") // of which a third is waited between two
+	t.Setenv("WATCHDOG_USEC", "120000") // of which a third is waited between two
 	// until returns the states up to one that ends in the given text.
 	until := func(last string) []string {
 		t.Helper()
@@ -100,7 +100,7 @@ func TestProcess_NotifiesSystemdOfRealReadiness(t *testing.T) {
 	end := make(chan struct{})
 	hang.Store(&end)
 	<-hanging
-	must(t, socket.SetReadDeadline(time.Now().Add(time.Second))) // more than three times WATCHDOG_USEC
+	must(t, socket.SetReadDeadline(time.Now().Add(400*time.Millisecond))) // more than three times WATCHDOG_USEC
 	for fed, buffer := 0, make([]byte, 4096); ; fed++ {
 		if _, err := socket.Read(buffer); errors.Is(err, os.ErrDeadlineExceeded) {
 			break

@@ -111,6 +111,20 @@ func TestPrune_LeavesWhatAPersonAttached(t *testing.T) {
 	wantOn(r, "after three resyncs", numbers)
 }
 
+// Since the backup, a person may have removed a number and attached it again. So a restored
+// ledger does not prove that a number is the entry's. What it attaches afterwards is.
+func TestPrune_LeavesWhatWasAttachedBeforeARestore(t *testing.T) {
+	t.Parallel()
+	numbers := numbered(6)
+	r := newRig(t, telnyxsim.Options{}, 6)
+	attachAll(r, pruning(numbers[:5]...))
+	r.must(r.a.ledger.NoteRestored(t.Context(), r.a.now()))
+	attachAll(r, pruning(numbers...))
+	r.plan(pruning(numbers[1:5]...))
+	leaves(r, 3)
+	wantOn(r, "after three resyncs", numbers[:5])
+}
+
 // Another entry attached them; the entry is renamed; then a number is taken out.
 func TestPrune_LeavesWhatAnotherEntryAttached(t *testing.T) {
 	t.Parallel()

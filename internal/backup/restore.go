@@ -15,68 +15,47 @@ import (
 
 	"greenlight/internal/events"
 	"greenlight/internal/ledger"
-	"greenlight/internal/status"
 )
 
-// ErrHistory is matched by the error for a server whose history a restore would replace.
-var ErrHistory = errors.New("this server has history that is not in the backup")
+// The subjects of the marker: the hold, and events under their own subjects.
+const (
+	subjectHold  = "greenlight.restore.hold"
+	subjectEvent = "greenlight.restore.event."
+)
 
-// noticeable is how long replaced streams are missing, so that running processes notice it
-// and read everything again. They check for streams and buckets every one or two seconds,
-// and wait for a lost consumer for ten.
-const noticeable = 4 * time.Second
+const (
+	// subjectAlive is answered by a restore that is under way.
+	subjectAlive = "greenlight.restoring"
+	aliveTimeout = 2 * time.Second
+	// noticeable is how long replaced streams are missing, so that running processes notice it
+	// and read everything again. They check for streams and buckets every one or two seconds,
+	// and wait for a lost consumer for ten.
+	noticeable = 4 * time.Second
+	// roomToSpare is how many bytes of the disk a restore leaves free.
+	roomToSpare = 16 << 20
+)
 
-// tagKey is the key in the metadata of a stream with the restore that created it. The next
-// start of Greenlight removes it.
-const tagKey = "greenlight_restored"
+var (
+	// ErrInPlace is matched by the error for a server that still has what was backed up.
+	ErrInPlace = errors.New("this server has data from before the backup, so it is not lost")
+	// ErrBusy is matched by the error for a server on which another restore is under way.
+	ErrBusy = errors.New("another restore is under way")
+	// ErrNoRoom is matched by the error for a disk or an account that is too small.
+	ErrNoRoom = errors.New("there is not enough room")
+)
 
 // Options choose how to restore.
 type Options struct {
-	// Replace replaces streams that have history of their own.
+	// Replace replaces streams also if they have data from before the backup.
 	Replace bool
 	// Alone says that no other process uses the server.
 	Alone bool
 	// Keep is where to write a backup of the streams that are replaced.
 	Keep string
-	// Program is the version of this program.
-	Program string
-	// Sync, if not nil, makes what was restored last on the disk.
-	Sync func() error
-}
-
-// Result is what a restore did.
-type Result struct {
-	// Kept names the backups of what was replaced, empty if there was nothing.
-	Kept []string
-	// Hold is what is on hold after the restore: the holds of the backup, and those that were
-	// in force before the restore.
-	Hold ledger.Hold
-}
-
-// Restore replaces the streams and buckets that the file has. Without [Options.Replace], it
-// changes nothing if the server has history: events, dead letters, requests, or a hold. What
-// a new start has read from Telnyx is not history. The error matches [ErrHistory] or
-// [ErrBusy] if that is the cause.
-//
-// Greenlight may run meanwhile; see the package comment. If Restore fails after it has begun
-// to replace, Greenlight waits until it is repeated.
-func (f *File) Restore(ctx context.Context, js jetstream.JetStream, o Options) (r Result, err error) {
-	if err := f.restorable(ctx, js); err != nil {
-		return r, fmt.Errorf("nothing was changed: %w", err)
-	}
-	m, owning, err := mark(ctx, js, f.replicas(js.Conn()), o.Alone)
-	if err != nil {
-		return r, err
-	}
-	s := restore{File: f, js: js, options: o, marker: m, begun: m.interrupted}
-	if err := s.run(owning, &r); err != nil {
-		return r, s.undo(ctx, err)
-	}
-	r.Hold, err = ledger.ReadHold(ctx, js)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		err = nil // the assigner never ran
-	}
-	return r, errors.Join(err, m.end(ctx))
+	// Room is how many bytes the server's disk has free, 0 if unknown.
+	Room int64
+	// Settle is how long a request to Telnyx may take to end and to take effect.
+	Settle time.Duration
 }
 
 // restore is a restore under way.
@@ -84,322 +63,289 @@ type restore struct {
 	*File
 	js      jetstream.JetStream
 	options Options
-	marker  *marker
-	// begun says that something was deleted, by this restore or before it was interrupted.
-	begun bool
+	marker  jetstream.Stream
 }
 
-func (s *restore) run(ctx context.Context, r *Result) error {
-	config, exists, err := s.events(ctx)
-	if err != nil {
-		return err
-	}
-	restored := exists && !events.IsClosed(config) && !config.Sealed && s.marker.tagged(config.Metadata[tagKey])
-	if restored && config.Metadata[tagKey] == s.marker.tag(s.File) {
-		return nil // an earlier restore of this file lacks only the removal of the marker
-	}
-	begun, err := s.marker.hasCarried(ctx)
-	if err != nil {
-		return err
-	}
-	s.begun = begun && !restored
-	for {
-		there, err := existing(ctx, s.js)
-		if err != nil {
-			return err
-		}
-		there = slices.DeleteFunc(there, func(name string) bool { return !s.has(name) })
-		if len(there) == 0 {
-			break
-		}
-		if err := s.clear(ctx, there, r); err != nil {
-			return err
-		}
-		// A process that did not see the marker may have created streams meanwhile.
-		if !s.options.Alone {
-			if err := wait(ctx, noticeable); err != nil {
-				return err
-			}
-		}
-	}
-	s.begun = true
-	if err := s.fill(ctx); err != nil || s.options.Sync == nil {
-		return err
-	}
-	return s.options.Sync()
-}
-
-// events returns the settings of the stream of events.
-func (s *restore) events(ctx context.Context) (config jetstream.StreamConfig, exists bool, err error) {
-	stream, err := s.js.Stream(ctx, events.StreamEvents)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return config, false, nil
+// Restore replaces all streams and buckets; see the package comment. It
+// returns Options.Keep if that was written, else nothing. The error matches [ErrInPlace],
+// [ErrBusy] or [ErrNoRoom] if that is the cause. It says whether nothing was changed, or
+// Greenlight waits until Restore is repeated.
+func (f *File) Restore(ctx context.Context, js jetstream.JetStream, o Options) (kept string, err error) {
+	s := restore{File: f, js: js, options: o}
+	alive, err := s.lock(ctx)
+	if err == nil {
+		defer alive.Unsubscribe()
+		kept, err = s.prepare(ctx)
 	}
 	if err != nil {
-		return config, false, fmt.Errorf("look up stream %s: %w", events.StreamEvents, err)
+		return kept, fmt.Errorf("nothing was changed: %w", err)
 	}
-	return stream.CachedInfo().Config, true, nil
+	if err := s.replace(ctx); err != nil {
+		return kept, fmt.Errorf("the restore is not complete, and Greenlight waits until it is repeated: %w", err)
+	}
+	return kept, nil
 }
 
-// clear keeps and deletes the streams. EVENTS is first, and as long as it exists, everything
-// can be undone.
-func (s *restore) clear(ctx context.Context, there []string, r *Result) error {
-	if there[0] == events.StreamEvents || !s.begun {
-		if err := s.keep(ctx, there, r); err != nil {
-			return err
-		}
-	}
-	s.begun = true
-	if err := s.marker.carry(ctx, ledger.Carried{}); err != nil { // for the next one, if this is interrupted
-		return err
-	}
-	if there[0] == events.StreamEvents {
-		if err := s.remove(ctx, events.StreamEvents); err != nil {
-			return err
-		}
-	}
-	// From here no claim and no hold is stored, so none is missing from what is carried.
-	for _, name := range there {
-		if strings.HasPrefix(name, "KV_") {
-			if err := seal(ctx, s.js, name); err != nil {
-				return err
-			}
-		}
-	}
-	carried, err := ledger.ReadCarried(ctx, s.js)
-	if err != nil {
-		return err
-	}
-	if err := s.marker.carry(ctx, carried); err != nil {
-		return err
-	}
-	for _, name := range there {
-		if err := s.remove(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *restore) remove(ctx context.Context, name string) error {
-	if err := s.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("delete stream %s: %w", name, err)
-	}
-	return nil
-}
-
-// keep writes a backup of the streams, if they may be replaced. EVENTS is closed first, so
-// the backup has every event that was acknowledged.
-func (s *restore) keep(ctx context.Context, there []string, r *Result) error {
-	config, exists, err := s.events(ctx)
-	if err != nil {
-		return err
-	}
-	if exists && !config.Sealed {
-		delete(config.Metadata, tagKey)
-		if err := events.CloseEvents(ctx, s.js, config); err != nil {
-			return err
-		}
-	}
-	if !config.Sealed && !s.begun { // else it is decided already
-		if err := mayReplace(ctx, s.js, s.options.Replace); err != nil {
-			return err
-		}
-	}
-	path := s.options.Keep
-	if len(r.Kept) > 0 {
-		path = fmt.Sprintf("%s.%d", path, len(r.Kept)+1)
-	}
-	if err := s.write(ctx, path, there, exists); err != nil {
-		return fmt.Errorf("the present state cannot be kept: %w", err)
-	}
-	r.Kept = append(r.Kept, path)
-	return nil
-}
-
-// write writes the backup, and seals EVENTS. If the stream got messages after its snapshot,
-// because a process that did not see the marker opened it, the backup is written again.
-func (s *restore) write(ctx context.Context, path string, there []string, sealing bool) error {
-	for {
-		kept, err := write(ctx, s.js, path, s.options.Program, there)
-		if err != nil || !sealing {
-			return err
-		}
-		if err := seal(ctx, s.js, events.StreamEvents); err != nil {
-			return err
-		}
-		stream, err := s.js.Stream(ctx, events.StreamEvents)
-		if err != nil {
-			return fmt.Errorf("look up stream %s: %w", events.StreamEvents, err)
-		}
-		var state jetstream.StreamState
-		if err := json.Unmarshal(kept.Streams[0].State, &state); err != nil {
-			return fmt.Errorf("read the server's answer: %w", err)
-		}
-		if state.LastSeq == stream.CachedInfo().State.LastSeq {
-			return nil
-		}
-	}
-}
-
-// seal makes a stream refuse all changes of its messages. Nothing can undo it.
-func seal(ctx context.Context, js jetstream.JetStream, name string) error {
-	stream, err := js.Stream(ctx, name)
-	if err != nil {
-		return fmt.Errorf("look up stream %s: %w", name, err)
-	}
-	config := stream.CachedInfo().Config
-	config.Sealed = true
-	if _, err := js.UpdateStream(ctx, config); err != nil {
-		return fmt.Errorf("seal stream %s: %w", name, err)
-	}
-	return nil
-}
-
-// fill restores the streams, EVENTS last. Before EVENTS exists, the ledger takes over what
-// must not get lost of the one before.
-func (s *restore) fill(ctx context.Context) error {
-	for _, name := range slices.Backward(order) {
-		for _, stream := range s.Streams {
-			if stream.Name != name {
-				continue
-			}
-			if name == events.StreamEvents {
-				if err := s.carryOver(ctx); err != nil {
-					return err
-				}
-			}
-			if err := restoreStream(ctx, s.js.Conn(), stream, io.NewSectionReader(s.file, s.begins[name], stream.Size), s.marker.tag(s.File)); err != nil {
-				return fmt.Errorf("restore stream %s: %w", name, err)
-			}
-		}
-	}
-	return nil
-}
-
-func (s *restore) carryOver(ctx context.Context) error {
-	return s.marker.carried(ctx, func(c ledger.Carried) error {
-		if c.IsZero() {
-			return nil
-		}
-		book, err := ledger.Open(ctx, s.js)
-		if err != nil {
-			return err
-		}
-		return book.Carry(ctx, c)
-	})
-}
-
-// undo is what follows an error. If nothing was deleted, everything continues as before.
-func (s *restore) undo(ctx context.Context, cause error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+// lock refuses a second restore. The returned subscription answers those that follow.
+func (s *restore) lock(ctx context.Context) (*nats.Subscription, error) {
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	config, _, err := s.events(ctx)
-	if err == nil && !s.begun && !config.Sealed {
-		err = errors.Join(events.OpenEvents(ctx, s.js), s.marker.end(ctx))
-		if err == nil {
-			return fmt.Errorf("nothing was changed: %w", cause)
-		}
+	_, err := s.js.Conn().RequestWithContext(ctx, subjectAlive, nil)
+	if err == nil {
+		return nil, ErrBusy
 	}
-	s.marker.release(ctx)
-	return errors.Join(fmt.Errorf("the restore is not complete, and Greenlight waits until it is repeated: %w", cause), err)
+	if !errors.Is(err, nats.ErrNoResponders) {
+		return nil, fmt.Errorf("look for another restore: %w", err)
+	}
+	return s.js.Conn().Subscribe(subjectAlive, func(msg *nats.Msg) { _ = msg.Respond(nil) })
 }
 
-// restorable returns an error if the server would refuse to restore the file.
-func (f *File) restorable(ctx context.Context, js jetstream.JetStream) error {
-	var size int64
-	for _, stream := range f.Streams {
-		if err := events.MayRestore(ctx, js.Conn(), stream.Name); err != nil {
-			return fmt.Errorf("restore stream %s: %w", stream.Name, err)
-		}
-		size += stream.Size
+// prepare does what can fail before anything is replaced, and creates the marker.
+func (s *restore) prepare(ctx context.Context) (kept string, err error) {
+	if err := s.fits(ctx); err != nil {
+		return "", err
 	}
-	account, err := js.AccountInfo(ctx)
+	interrupted, err := events.Restoring(ctx, s.js)
+	if err != nil {
+		return "", err
+	}
+	found, err := existing(ctx, s.js)
+	if err != nil {
+		return "", err
+	}
+	if !interrupted && !s.options.Replace && slices.ContainsFunc(found, s.isOlder) {
+		return "", fmt.Errorf("%w; to replace it, add --replace", ErrInPlace)
+	}
+	// An interrupted restore kept what was there before it sealed EVENTS, which it restores last.
+	inUse := len(found) > 0 && found[0].Config.Name == events.StreamEvents && !found[0].Config.Sealed
+	if inUse || len(found) > 0 && !interrupted {
+		kept = s.options.Keep
+		err := ToFile(kept, func(w io.Writer) error {
+			_, err := write(ctx, s.js, found, w)
+			return err
+		})
+		if err != nil {
+			return "", fmt.Errorf("keep what is there: %w", err)
+		}
+	}
+	if s.marker, err = s.mark(ctx, interrupted); err != nil {
+		return kept, fmt.Errorf("create stream %s: %w", events.RestoreStream, err)
+	}
+	return kept, nil
+}
+
+// fits returns an error if the server would refuse the streams or has no room for them.
+func (s *restore) fits(ctx context.Context) error {
+	if err := events.MayRestore(ctx, s.js.Conn(), events.StreamEvents); err != nil {
+		return err
+	}
+	account, err := s.js.AccountInfo(ctx)
 	if err != nil {
 		return fmt.Errorf("read the limits of the NATS account: %w", err)
 	}
-	if most := account.Limits.MaxStore; most > 0 && size > most {
-		return fmt.Errorf("the backup has %d bytes, and the NATS account may store %d", size, most)
+	size := int64(0)
+	for _, stream := range s.Streams {
+		size += int64(stream.State.Bytes)
+	}
+	if most := account.Limits.MaxStore; most > 0 && most < size {
+		return fmt.Errorf("%w: the backup has %d MB, and the NATS account may store %d MB", ErrNoRoom, size>>20, most>>20)
+	}
+	// Deleted messages may take as much in the files as the others.
+	if needed := 2*size + roomToSpare; s.options.Room > 0 && s.options.Room < needed {
+		return fmt.Errorf("%w: the disk has %d MB free, and %d MB are needed", ErrNoRoom, s.options.Room>>20, needed>>20)
 	}
 	return nil
 }
 
-// replicas is how many copies the marker needs.
-func (f *File) replicas(nc *nats.Conn) int {
-	if nc.ConnectedClusterName() == "" {
-		return 1
-	}
-	copies := 1
-	for _, stream := range f.Streams {
-		var config jetstream.StreamConfig
-		_ = json.Unmarshal(stream.Config, &config) // it was checked
-		copies = max(copies, config.Replicas)
-	}
-	return copies
+// isOlder reports whether a stream has data from before the backup. A cluster dates a
+// restored stream anew, but not its messages.
+func (s *restore) isOlder(i *jetstream.StreamInfo) bool {
+	return i.Created.Before(s.CreatedAt) || i.State.Msgs > 0 && i.State.FirstTime.Before(s.CreatedAt)
 }
 
-// has reports whether the file has the stream.
-func (f *File) has(name string) bool {
-	return slices.ContainsFunc(f.Streams, func(s Stream) bool { return s.Name == name })
+// mark creates the marker, or returns that of an interrupted restore.
+func (s *restore) mark(ctx context.Context, interrupted bool) (jetstream.Stream, error) {
+	if interrupted {
+		return s.js.Stream(ctx, events.RestoreStream)
+	}
+	marker, err := s.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name: events.RestoreStream, Description: "A backup is being restored", Subjects: []string{subjectHold, subjectEvent + ">"},
+		Storage: jetstream.FileStorage, Replicas: copies(s.js.Conn(), s.Streams[0]),
+		Metadata: map[string]string{"id": nats.NewInbox()}, // of two at the same time, one is refused
+	})
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+		return nil, ErrBusy
+	}
+	return marker, err
 }
 
-// mayReplace returns an error if the streams have history.
-func mayReplace(ctx context.Context, js jetstream.JetStream, replace bool) error {
-	if replace {
-		return nil
-	}
-	history, err := historyOf(ctx, js)
+// replace carries over what must not get lost, deletes the streams, and restores them.
+func (s *restore) replace(ctx context.Context) error {
+	found, err := existing(ctx, s.js)
 	if err != nil {
-		return fmt.Errorf("whether this server has history is unknown; to replace it, add --replace: %w", err)
+		return err
 	}
-	if len(history) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w: %s; to replace it, add --replace", ErrHistory, strings.Join(history, ", "))
-}
-
-// historyOf names what Telnyx could not give back.
-func historyOf(ctx context.Context, js jetstream.JetStream) (history []string, err error) {
-	received, err := events.CountEvents(ctx, js)
-	if err != nil {
-		return nil, err
-	}
-	if received > 0 {
-		history = append(history, status.Count(received, "event"))
-	}
-	backlog, err := events.ReadBacklog(ctx, js)
-	if err != nil {
-		return nil, err
-	}
-	if backlog.DeadLetters > 0 {
-		history = append(history, status.Count(int(backlog.DeadLetters), "dead letter"))
-	}
-	book, err := ledger.Open(ctx, js)
-	if errors.Is(err, jetstream.ErrBucketNotFound) {
-		return history, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	hold, err := book.ReadHold(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !hold.IsZero() {
-		history = append(history, "a hold")
-	}
-	numbers, err := book.AllNumbers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	requested := 0
-	for _, n := range numbers {
-		if n.Request.Sent != "" || !n.ClaimedAt.IsZero() {
-			requested++
+	for _, info := range found {
+		if err := s.seal(ctx, info.Config); err != nil {
+			return err
 		}
 	}
-	if requested > 0 {
-		history = append(history, "requests for "+status.Count(requested, "number"))
+	if err := s.carryHold(ctx); err != nil {
+		return fmt.Errorf("carry over the hold: %w", err)
 	}
-	return history, nil
+	if err := s.carryEvents(ctx); err != nil {
+		return fmt.Errorf("carry over the events: %w", err)
+	}
+	if err := s.awaitRequests(ctx); err != nil {
+		return err
+	}
+	for _, info := range found {
+		if err := s.js.DeleteStream(ctx, info.Config.Name); err != nil {
+			return fmt.Errorf("delete stream %s: %w", info.Config.Name, err)
+		}
+	}
+	if len(found) > 0 && !s.options.Alone {
+		if err := wait(ctx, noticeable); err != nil {
+			return err
+		}
+	}
+	if err := s.fill(ctx); err != nil {
+		return err
+	}
+	if err := s.returnEvents(ctx); err != nil {
+		return fmt.Errorf("return the events: %w", err)
+	}
+	return s.js.DeleteStream(ctx, events.RestoreStream)
+}
+
+// seal makes EVENTS and the ledger refuse all changes, which nothing can undo: from here no
+// event is answered 200, and no hold and no claim is stored, until they are restored.
+func (s *restore) seal(ctx context.Context, config jetstream.StreamConfig) error {
+	if config.Sealed || config.Name != events.StreamEvents && !strings.HasPrefix(config.Name, "KV_") {
+		return nil
+	}
+	config.Sealed = true
+	config.AllowDirect = false // for reads by [events.LaterEvents]
+	if _, err := s.js.UpdateStream(ctx, config); err != nil {
+		return fmt.Errorf("seal stream %s: %w", config.Name, err)
+	}
+	return nil
+}
+
+// carryHold copies the hold to the marker.
+func (s *restore) carryHold(ctx context.Context) error {
+	hold, err := ledger.ReadHold(ctx, s.js)
+	if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && hold.IsZero() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(hold)
+	if err != nil {
+		return err
+	}
+	_, err = s.js.Publish(ctx, subjectHold, text)
+	return err
+}
+
+// carryEvents copies the events that the backup does not have to the marker.
+func (s *restore) carryEvents(ctx context.Context) error {
+	stream, err := s.js.Stream(ctx, events.StreamEvents)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return events.LaterEvents(ctx, stream, s.Streams[0].State.LastTime, func(msg *nats.Msg) error {
+		msg.Subject = subjectEvent + msg.Subject
+		_, err := s.js.PublishMsg(ctx, msg)
+		return err
+	})
+}
+
+// awaitRequests waits until requests that are under way have taken effect: their claims are
+// about to be deleted. A cluster's copy of the ledger may lag, so there it always waits.
+func (s *restore) awaitRequests(ctx context.Context) error {
+	book, err := ledger.Open(ctx, s.js)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil
+	}
+	if err != nil || s.js.Conn().ConnectedClusterName() == "" && !book.HasOpenRequests(ctx) {
+		return err
+	}
+	return wait(ctx, s.options.Settle)
+}
+
+// fill restores the streams, EVENTS last: without it no assigner works.
+func (s *restore) fill(ctx context.Context) error {
+	for _, stream := range slices.Backward(s.Streams) {
+		name := stream.Config.Name
+		if name == events.StreamEvents {
+			if err := s.amend(ctx); err != nil {
+				return err
+			}
+		}
+		content, err := s.archive.Open(entry(name))
+		if err != nil {
+			return err
+		}
+		err = restoreStream(ctx, s.js.Conn(), stream, content)
+		if err = errors.Join(err, content.Close()); err != nil {
+			return fmt.Errorf("restore stream %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// amend adds the hold in the marker, and the time of the restore, to the restored ledger.
+func (s *restore) amend(ctx context.Context) error {
+	book, err := ledger.Open(ctx, s.js)
+	if err != nil {
+		return err
+	}
+	if err := book.NoteRestored(ctx, time.Now()); err != nil {
+		return err
+	}
+	carried, err := s.marker.GetLastMsgForSubject(ctx, subjectHold)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	var hold ledger.Hold
+	if err == nil {
+		err = json.Unmarshal(carried.Data, &hold)
+	}
+	if err != nil {
+		return fmt.Errorf("read the hold that was carried over: %w", err)
+	}
+	return book.Restore(ctx, hold, true)
+}
+
+// returnEvents publishes the events in the marker.
+func (s *restore) returnEvents(ctx context.Context) error {
+	for sequence := uint64(1); ; sequence++ {
+		carried, err := s.marker.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subjectEvent+">"))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		msg := &nats.Msg{Subject: strings.TrimPrefix(carried.Subject, subjectEvent), Header: carried.Header, Data: carried.Data}
+		if _, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(events.StreamEvents)); err != nil {
+			return err
+		}
+		sequence = carried.Sequence
+	}
+}
+
+// wait waits for d, or returns the error of ctx when it ends.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
 }

@@ -6,14 +6,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -61,7 +62,7 @@ func (u upProcess) command(data string) (*exec.Cmd, *testkit.Buffer) {
 	return command, out
 }
 
-// seen is what `greenlight status` shows.
+// seen is what the status shows.
 type seen struct {
 	Totals    map[ledger.State]int
 	Campaigns []struct {
@@ -80,16 +81,27 @@ func (s seen) noticed(plan string) string {
 	return ""
 }
 
-// status runs greenlight status, and returns its text too.
-func (u upProcess) status(data string) (s seen, text string) {
+// statusPage is the address in the log of a program that has a status page.
+var statusPage = regexp.MustCompile(`status page at (http://[^/"]+)`)
+
+// status returns what the status page of the program with that log has, and its text.
+func (u upProcess) status(log *testkit.Buffer) (s seen, text string) {
 	u.t.Helper()
-	out, err := exec.Command(u.commands+"greenlight", "status", "--data", data, "--json").Output()
+	page := statusPage.FindStringSubmatch(log.String())
+	if page == nil {
+		return s, "no status page"
+	}
+	answer, err := http.Get(page[1] + "/status.json")
 	if err != nil {
 		return s, err.Error()
 	}
-	u.must(json.Unmarshal(out, &s))
-	var compact bytes.Buffer
-	u.must(json.Compact(&compact, out))
+	defer answer.Body.Close()
+	var out, compact bytes.Buffer
+	if _, err := out.ReadFrom(answer.Body); err != nil {
+		return s, err.Error()
+	}
+	u.must(json.Unmarshal(out.Bytes(), &s))
+	u.must(json.Compact(&compact, out.Bytes()))
 	return s, compact.String()
 }
 
@@ -100,6 +112,8 @@ type backedUp struct {
 	// data is the folder of greenlight up, else empty.
 	data string
 	nats *testkit.Process
+	// log is what its programs have logged since the latest start.
+	log *testkit.Buffer
 }
 
 // start starts it and returns how to kill it.
@@ -111,9 +125,9 @@ func (b *backedUp) start() (kill func()) {
 	} else {
 		all = append(all, b.program("webhook"), b.program("assigner"))
 	}
-	out := &testkit.Buffer{}
+	b.log = &testkit.Buffer{}
 	for _, command := range all {
-		command.Stdout, command.Stderr = out, out
+		command.Stdout, command.Stderr = b.log, b.log
 		b.must(command.Start())
 	}
 	kill = sync.OnceFunc(func() {
@@ -124,7 +138,8 @@ func (b *backedUp) start() (kill func()) {
 	})
 	b.t.Cleanup(kill)
 	b.eventually("it is up", func() (bool, string) {
-		return strings.Contains(out.String(), "assigner runs") && strings.Contains(out.String(), "webhook takes deliveries"), out.String()
+		log := b.log.String()
+		return strings.Contains(log, "assigner runs") && strings.Contains(log, "webhook takes deliveries"), log
 	})
 	return kill
 }
@@ -150,7 +165,7 @@ func (b *backedUp) lose() {
 		return
 	}
 	b.nats.Kill()
-	b.nats = testkit.StartProcess(b.t)
+	b.nats = testkit.StartInMemory(b.t)
 }
 
 // run runs an operator's command and returns what it prints.
@@ -168,31 +183,19 @@ func (b *backedUp) does(args ...string) string {
 	return out
 }
 
-// status is what `greenlight status --json` prints.
-func (b *backedUp) status() string {
-	text, err := b.run("status", "--json")
-	if err != nil {
-		return err.Error()
-	}
-	return text
-}
-
-// shows waits until the status has the text, in compact JSON. Each check starts a
-// process, so there are few.
+// shows waits until the status has the text, in compact JSON.
 func (b *backedUp) shows(what, text string) {
 	b.t.Helper()
-	b.seldom(what, func() (bool, string) {
-		var compact bytes.Buffer
-		got := b.status()
-		_ = json.Compact(&compact, []byte(got)) // it may be an error
-		return strings.Contains(compact.String(), text), got
+	b.eventually(what, func() (bool, string) {
+		_, got := b.status(b.log)
+		return strings.Contains(got, text), got
 	})
 }
 
 // asBefore waits until the state is the given one.
 func (b *backedUp) asBefore(want string) {
 	b.t.Helper()
-	b.seldom("all is as before", func() (bool, string) {
+	b.eventually("all is as before", func() (bool, string) {
 		if shown := b.statusPart(); !strings.HasPrefix(want, shown) {
 			return false, shown + "\nwant\n" + want
 		}
@@ -201,27 +204,9 @@ func (b *backedUp) asBefore(want string) {
 	})
 }
 
-// seldom is eventually for a check that starts processes.
-func (b *backedUp) seldom(what string, condition func() (ok bool, got string)) {
-	b.t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(300 * time.Millisecond) {
-		ok, got := condition()
-		if ok {
-			return
-		}
-		if time.Now().After(deadline) {
-			b.t.Fatalf("%s: not within %s; got %s", what, patience, got)
-		}
-	}
-}
-
 // statusPart is the part of the state that the status has.
 func (b *backedUp) statusPart() string {
-	text := b.status()
-	var s seen
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return err.Error()
-	}
+	s, text := b.status(b.log)
 	return fmt.Sprint(s, " held: ", strings.Contains(text, "repair of the office"))
 }
 
@@ -233,70 +218,78 @@ func (b *backedUp) state() string {
 	return fmt.Sprint(b.statusPart(), letters, history)
 }
 
+func TestBackup_OfUpRestoresWhatIsLost(t *testing.T) {
+	t.Parallel()
+	newBackedUp(t, true).isRestored()
+}
+
+func TestBackup_OfAnOutsideServerRestoresWhatIsLost(t *testing.T) {
+	t.Parallel()
+	newBackedUp(t, false).isRestored()
+}
+
 // A backup is taken while Greenlight runs. Then it is killed and everything is lost. After
 // the restore, nothing is attached twice, and no history is lost: also if Greenlight was
 // started before the restore.
-func TestBackup_RestoresWhatIsLost(t *testing.T) {
-	t.Parallel()
-	for _, embedded := range []bool{true, false} {
-		t.Run(fmt.Sprint("embedded ", embedded), func(t *testing.T) {
-			t.Parallel()
-			b := newBackedUp(t, embedded)
-			kill := b.start()
-			b.shows("the campaigns are read", `"planned":6`)
-			b.must(b.sim.Approve(campaignID))
-			b.shows("all numbers of the campaign are sendable", `"sendable":5`)
-			b.shows("its completion is noticed", "completed")
-			b.does("hold", "--reason", "repair of the office")
-			b.deadLetter()
-			before, writes := b.state(), len(b.sim.Writes())
-			for _, part := range []string{"held: true", "Telnyx reported on the campaign", "Sent: POST", `"reason"`} {
-				if !strings.Contains(before, part) {
-					t.Fatalf("there is no %q to lose in\n%s", part, before)
-				}
-			}
-			file := filepath.Join(t.TempDir(), "backup.tar")
-			b.does("backup", file)
-			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
-				t.Errorf("the backup has mode %v: %v", info.Mode(), err)
-			}
-
-			kill()
-			b.lose()
-			b.does("restore", file)
-			kill = b.start()
-			b.asBefore(before)
-
-			kill()
-			b.lose()
-			kill = b.start()
-			b.shows("it has read everything from Telnyx", `"sendable":5`)
-			b.does("restore", file)
-			b.asBefore(before)
-			if got := len(b.sim.Writes()); got != writes {
-				t.Errorf("%d more writes at Telnyx", got-writes)
-			}
-
-			b.does("resume")
-			b.must(b.sim.Approve(laterID))
-			b.shows("it continues", `"sendable":6`)
-			if got := len(b.sim.Writes()); got != writes+1 {
-				t.Errorf("%d more writes at Telnyx, want one", got-writes)
-			}
-			if out, err := b.run("restore", file); err == nil || !strings.Contains(out, "--replace") {
-				t.Errorf("a restore over other history: %v\n%s", err, out)
-			}
-			b.does("restore", "--replace", file)
-			b.shows("the hold of the backup is back", "repair of the office")
-			if kept, _ := filepath.Glob(file + ".before-*"); len(kept) == 0 {
-				t.Error("what was replaced is not kept")
-			}
-			if got := len(b.sim.Writes()); got != writes+1 {
-				t.Errorf("%d more writes at Telnyx, want one", got-writes)
-			}
-			kill()
-		})
+func (b *backedUp) isRestored() {
+	b.t.Helper()
+	kill := b.start()
+	b.shows("the campaigns are read", `"planned":6`)
+	b.must(b.sim.Approve(campaignID))
+	b.shows("all numbers of the campaign are sendable", `"sendable":5`)
+	b.shows("its completion is noticed", "completed")
+	b.does("hold", "--reason", "repair of the office")
+	b.shows("all work is held", "repair of the office")
+	b.deadLetter()
+	before, writes := b.state(), len(b.sim.Writes())
+	for _, part := range []string{"held: true", "Telnyx reported on the campaign", "Sent: POST", `"reason"`} {
+		if !strings.Contains(before, part) {
+			b.t.Fatalf("there is no %q to lose in\n%s", part, before)
+		}
 	}
+	file := filepath.Join(b.t.TempDir(), "backup.tar")
+	b.does("backup", file)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		b.t.Errorf("the backup has mode %v: %v", info.Mode(), err)
+	}
+
+	kill()
+	b.lose()
+	b.does("restore", file)
+	kill = b.start()
+	b.asBefore(before)
+
+	kill()
+	b.lose()
+	kill = b.start()
+	b.shows("it has read everything from Telnyx", `"sendable":5`)
+	b.does("restore", file)
+	b.asBefore(before)
+	if got := len(b.sim.Writes()); got != writes {
+		b.t.Errorf("%d more writes at Telnyx", got-writes)
+	}
+	if kept, _ := filepath.Glob(file + ".before-*"); len(kept) != 1 {
+		b.t.Errorf("what was replaced is kept in %v", kept)
+	}
+
+	b.does("resume")
+	b.must(b.sim.Approve(laterID))
+	b.shows("it continues", `"sendable":6`)
+	if got := len(b.sim.Writes()); got != writes+1 {
+		b.t.Errorf("%d more writes at Telnyx, want one", got-writes)
+	}
+	if out, err := b.run("restore", file); err == nil || !strings.Contains(out, "--replace") {
+		b.t.Errorf("a restore over other history: %v\n%s", err, out)
+	}
+	b.does("restore", "--replace", file)
+	b.shows("the hold of the backup is back", "repair of the office")
+	if kept, _ := filepath.Glob(file + ".before-*"); len(kept) == 0 {
+		b.t.Error("what was replaced is not kept")
+	}
+	if got := len(b.sim.Writes()); got != writes+1 {
+		b.t.Errorf("%d more writes at Telnyx, want one", got-writes)
+	}
+	kill()
 }
 
 // newBackedUp returns one with two campaigns in review.
@@ -314,9 +307,9 @@ func newBackedUp(t *testing.T, embedded bool) *backedUp {
 	}
 	b := &backedUp{upProcess: upProcess{world: w, commands: commands, plans: w.planFile(), env: []string{"LISTEN=" + address}}}
 	if embedded {
-		b.data = filepath.Join(t.TempDir(), "data")
+		b.data = filepath.Join(testkit.MemoryDir(t), "data")
 	} else {
-		b.nats = testkit.StartProcess(t)
+		b.nats = testkit.StartInMemory(t)
 	}
 	return b
 }

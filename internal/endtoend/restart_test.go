@@ -14,6 +14,7 @@ import (
 	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
+	"greenlight/internal/testkit"
 )
 
 // natsHost is a NATS server that can be stopped and started again at the same address, on
@@ -34,7 +35,7 @@ func startHost(t *testing.T) *natsHost {
 	port := listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
 	h := &natsHost{t: t, options: server.Options{
-		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: t.TempDir(), NoSigs: true, NoLog: true,
+		Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: testkit.MemoryDir(t), NoSigs: true, NoLog: true,
 	}}
 	h.start()
 	t.Cleanup(h.stop)

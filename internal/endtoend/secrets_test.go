@@ -136,7 +136,7 @@ func (c *secretsRun) certificate() (cert, key string) {
 // streams is searched, since snapshots are compressed.
 func (c *secretsRun) backUp() {
 	c.t.Helper()
-	data, file := filepath.Join(c.t.TempDir(), "data"), filepath.Join(c.t.TempDir(), "backup")
+	data, file := filepath.Join(testkit.MemoryDir(c.t), "data"), filepath.Join(c.t.TempDir(), "backup")
 	c.runOnce(run{name: "greenlight", args: []string{"backup", file}, fine: true})
 	own := []string{"NATS_URL=", "DATA=" + data}
 	c.runOnce(run{name: "greenlight", args: []string{"restore", file}, env: own, fine: true})
@@ -186,9 +186,8 @@ func (c *secretsRun) start(name string, args ...string) *started {
 		_ = command.Wait()
 	})
 	c.t.Cleanup(s.stop)
-	page := regexp.MustCompile(`status page at (http://[^/"]+)`)
-	c.eventually(name+" is up", func() (bool, string) { return page.MatchString(s.log.String()), s.log.String() })
-	s.page = page.FindStringSubmatch(s.log.String())[1]
+	c.eventually(name+" is up", func() (bool, string) { return statusPage.MatchString(s.log.String()), s.log.String() })
+	s.page = statusPage.FindStringSubmatch(s.log.String())[1]
 	return s
 }
 

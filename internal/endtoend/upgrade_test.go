@@ -58,16 +58,16 @@ func TestUpgrade_ReadsAnOlderDataFolder(t *testing.T) {
 	data := unpack(t, olderFolder)
 	out, stop := up.run(data)
 	up.eventually("everything is as before", func() (bool, string) {
-		s, text := up.status(data)
+		s, text := up.status(out)
 		return s.Totals[ledger.Sendable] == 7 && s.Totals[ledger.Failed] == 1 && s.Totals[ledger.Planned] == 1 && len(s.Campaigns) == 3, text
 	})
 	up.eventually("the notice of the completed campaign is recorded", func() (bool, string) {
-		s, text := up.status(data)
+		s, text := up.status(out)
 		return strings.HasPrefix(s.noticed("autumn"), string(notice.Completed)), text
 	})
 	up.must(up.sim.Approve(laterID))
 	up.eventually("it continues", func() (bool, string) {
-		s, text := up.status(data)
+		s, text := up.status(out)
 		return s.Totals[ledger.Sendable] == 8, text
 	})
 	for _, write := range up.sim.Writes() {
@@ -174,15 +174,15 @@ func TestOlderFolder_IsMade(t *testing.T) {
 	up := newOlderWorld(t, commands+"/", "http://"+address+webhook.Path, telnyx.CampaignMNOPending)
 	up.env = []string{"LISTEN=" + address, "RESYNC=1h"} // so that no resync comes before the notifications
 	data := filepath.Join(t.TempDir(), "data")
-	_, stop := up.run(data)
+	out, stop := up.run(data)
 	up.eventually("the campaigns are read", func() (bool, string) {
-		s, text := up.status(data)
+		s, text := up.status(out)
 		return s.Totals[ledger.Planned] == 9 && len(s.Campaigns) == 3, text
 	})
 	up.must(up.sim.Approve(campaignID))
 	up.must(up.sim.Approve(doneID))
 	up.eventually("one campaign is completed, one in part", func() (bool, string) {
-		s, text := up.status(data)
+		s, text := up.status(out)
 		return s.Totals[ledger.Sendable] == 7 && s.Totals[ledger.Failed] == 1 && s.Totals[ledger.Planned] == 1, text
 	})
 	stop()
@@ -274,7 +274,7 @@ func pack(t *testing.T, dir, archive string) {
 // unpack unpacks an archive of a data folder.
 func unpack(t *testing.T, archive string) (dir string) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "data")
+	dir = filepath.Join(testkit.MemoryDir(t), "data")
 	file, err := os.Open(archive)
 	if err != nil {
 		t.Fatal(err)

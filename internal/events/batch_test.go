@@ -38,6 +38,7 @@ func manyVerified(prefix string, count int) []events.Event {
 
 // Each receipt has the sequence of its own event, also in a shared commit.
 func TestBatcher_StoresEachEventOnceAndReportsItsSequence(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	g := events.NewBatcher(js)
 	batch := manyVerified("id-", 500)
@@ -72,6 +73,7 @@ func TestBatcher_StoresEachEventOnceAndReportsItsSequence(t *testing.T) {
 }
 
 func TestBatcher_ReportsDuplicatesAndStoresTheOthers(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	g := events.NewBatcher(js)
 	if _, err := g.Publish(t.Context(), verified("seen")); err != nil {
@@ -101,6 +103,7 @@ func TestBatcher_ReportsDuplicatesAndStoresTheOthers(t *testing.T) {
 
 // A stream of an older program refuses batches.
 func TestBatcher_WorksWithAStreamThatRefusesBatches(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	cfg := streamInfo(t, js, events.StreamEvents).Config
 	cfg.AllowAtomicPublish = false
@@ -117,6 +120,7 @@ func TestBatcher_WorksWithAStreamThatRefusesBatches(t *testing.T) {
 }
 
 func TestBatcher_FullStreamRefusesAndLosesNothing(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	cfg := streamInfo(t, js, events.StreamEvents).Config
 	cfg.MaxBytes = 16 << 10
@@ -140,6 +144,7 @@ func TestBatcher_FullStreamRefusesAndLosesNothing(t *testing.T) {
 }
 
 func TestBatcher_StopsWaitingWhenTheContextEnds(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -248,6 +253,7 @@ func TestBatcher_ReceiptsAreCorrectAcrossARestart(t *testing.T) {
 // A 200 promises that the event is in the stream that the assigner reads, and not in
 // another stream with the same subjects.
 func TestPublish_RefusesTheAcknowledgementOfAnotherStream(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	if err := js.DeleteStream(t.Context(), events.StreamEvents); err != nil {
 		t.Fatal(err)

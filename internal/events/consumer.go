@@ -59,7 +59,7 @@ const (
 	pause = 250 * time.Millisecond
 	// goneTimeout limits the check whether the consumer exists: nothing is pulled meanwhile.
 	goneTimeout = time.Second
-	// rejoinPatience is how long Run tries to create a lost consumer again before it ends.
+	// rejoinPatience is [Consumer.Run]'s patience with a lost consumer.
 	rejoinPatience = 10 * time.Second
 	// releaseTimeout limits the requests to the server when Run ends.
 	releaseTimeout = 3 * time.Second
@@ -74,6 +74,8 @@ type Consumer struct {
 	publisher *Publisher
 	timing    Timing
 	onError   func(error)
+	// patience is how long Run tries to create a lost consumer again before it ends.
+	patience time.Duration
 
 	mu sync.Mutex
 	// joined is the durable consumer, and created is when it was created: one that was lost
@@ -94,6 +96,7 @@ func NewConsumer(ctx context.Context, js jetstream.JetStream, timing Timing, onE
 		publisher: NewPublisher(js),
 		timing:    timing.withDefaults(),
 		onError:   onError,
+		patience:  rejoinPatience,
 		open:      make(map[*Delivery]struct{}),
 	}
 	if err := c.join(ctx); err != nil {
@@ -186,7 +189,7 @@ func (c *Consumer) pull(ctx context.Context, handle func(*Delivery)) error {
 // rejoin creates a lost consumer again. Its stream must exist, or be restored; see
 // [EnsureStreams].
 func (c *Consumer) rejoin(ctx context.Context) error {
-	for deadline := time.Now().Add(rejoinPatience); ; {
+	for deadline := time.Now().Add(c.patience); ; {
 		asking, cancel := context.WithTimeout(ctx, goneTimeout)
 		err := c.join(asking)
 		cancel()
@@ -194,10 +197,10 @@ func (c *Consumer) rejoin(ctx context.Context) error {
 			return nil
 		}
 		if restoring, unknown := Restoring(ctx, c.js); restoring || unknown != nil {
-			deadline = time.Now().Add(rejoinPatience) // a large backup takes longer
+			deadline = time.Now().Add(c.patience) // a large backup takes longer
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("create a lost consumer again, for %s: %w", rejoinPatience, err)
+			return fmt.Errorf("create a lost consumer again, for %s: %w", c.patience, err)
 		}
 		sleep(ctx, pause)
 	}

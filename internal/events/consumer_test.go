@@ -49,6 +49,7 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	consumer.TestOnlyPatience(time.Second)
 	if err := events.NewPublisher(js).Trigger(t.Context(), events.KindResync, ""); err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +74,7 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 
 // A delivery of a lost consumer must not settle a message of the new consumer.
 func TestConsumer_IsCreatedAgain(t *testing.T) {
+	t.Parallel()
 	for name, lose := range map[string]func(context.Context, jetstream.JetStream) error{
 		"the consumer": func(ctx context.Context, js jetstream.JetStream) error {
 			return js.DeleteConsumer(ctx, events.StreamEvents, events.ConsumerAssigner)
@@ -82,6 +84,7 @@ func TestConsumer_IsCreatedAgain(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			js, _ := startStreams(t)
 			publish(t, js, "id-1")
 			deliveries, _ := run(t, js)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	store := func(context.Context) error { t.Error("stored a hold for no pause"); return nil }
 	if paused, err := events.TakeOverPause(t.Context(), js, store); paused || err != nil {
@@ -43,6 +44,7 @@ func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
 }
 
 func TestRequeue_StoresTheMessageAgainAndMarksIt(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
@@ -75,6 +77,7 @@ func TestRequeue_StoresTheMessageAgainAndMarksIt(t *testing.T) {
 }
 
 func TestRequeue_OfANumberTriggersItsCampaign(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publisher := events.NewPublisher(js)
 	if err := publisher.DeadLetter(t.Context(), events.DeadLetter{Origin: "assigner", Reason: "rejected", Body: []byte("{}")}); err != nil {
@@ -121,6 +124,7 @@ func TestDeadLetter_ThatCannotBeStoredIsDeliveredAgain(t *testing.T) {
 
 // A letter is deleted only after its message is stored again.
 func TestRequeue_KeepsTheLetterWhenItsMessageCannotBeStored(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, stop := run(t, js)

@@ -14,6 +14,7 @@ import (
 // Storing a dead letter that is not acknowledged lasts until its context ends. Both
 // deliveries stay open meanwhile.
 func TestConsumer_KeepsDeliveriesOpenWhileADeadLetterIsStored(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	publish(t, js, "id-2")
@@ -68,8 +69,10 @@ func subscribe(t *testing.T, nc *nats.Conn, subject string) <-chan *nats.Msg {
 }
 
 func TestDelivery_AgeUsesTheServersClock(t *testing.T) {
+	t.Parallel()
 	for name, off := range map[string]time.Duration{"right": 0, "an hour slow": -time.Hour, "an hour ahead": time.Hour} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			js, _ := startStreams(t)
 			publish(t, js, "id-1")
 			deliveries, _ := run(t, js)

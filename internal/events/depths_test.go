@@ -29,6 +29,7 @@ func depths(t *testing.T, js jetstream.JetStream, what string, want func(events.
 }
 
 func TestReadDepths_ReportsTheOldestOpenMessage(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	publisher := events.NewPublisher(js)
 	stored := func(id string) time.Time {
@@ -81,6 +82,7 @@ func TestReadDepths_ReportsTheOldestOpenMessage(t *testing.T) {
 // The webhook's readiness depends on the stream of events, and a full stream of dead
 // letters is reported beside it.
 func TestRoom_ReportsAFullStreamAndWhatToDo(t *testing.T) {
+	t.Parallel()
 	js, _ := startStreams(t)
 	for name, test := range map[string]struct {
 		stream string

@@ -15,6 +15,7 @@ import (
 )
 
 func TestLayout_RefusesAStreamOfANewerProgram(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	for name, test := range map[string]struct {
 		metadata map[string]string
@@ -46,6 +47,7 @@ func TestLayout_RefusesAStreamOfANewerProgram(t *testing.T) {
 }
 
 func TestLayout_AcceptsAMissingStream(t *testing.T) {
+	t.Parallel()
 	kept, err := events.Layout(t.Context(), testkit.JetStream(t, testkit.Embedded(t)), "ABSENT", 3)
 	if err != nil || kept.Replicas != 3 {
 		t.Errorf("got %+v, %v, want three copies", kept, err)
@@ -53,6 +55,7 @@ func TestLayout_AcceptsAMissingStream(t *testing.T) {
 }
 
 func TestLayout_ReturnsAnyOtherError(t *testing.T) {
+	t.Parallel()
 	nc := testkit.Connect(t, testkit.Embedded(t))
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -67,6 +70,7 @@ func TestLayout_ReturnsAnyOtherError(t *testing.T) {
 // What a start would change is named: limits that were added, missing copies, and nothing
 // after the server has filled in its defaults.
 func TestDifferences_NamesWhatAStartWouldChange(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	if err := events.EnsureStreams(t.Context(), js, 1); err != nil {
 		t.Fatal(err)

@@ -229,20 +229,31 @@ func subjectsAbout(ids []string) []string {
 	return subjects
 }
 
+// Message returns the event as it was published, without its trace, which has ended. A
+// stream drops it if it got an event with this id in [DedupeWindow].
+func (e PastEvent) Message() (*nats.Msg, error) {
+	subject, err := EventSubject(e.Type, e.About)
+	if err != nil {
+		return nil, fmt.Errorf("event %d: %w", e.Sequence, err)
+	}
+	msg := &nats.Msg{Subject: subject, Data: e.Body, Header: nats.Header{}}
+	for key, values := range e.Header {
+		// JetStream's own headers were about the first storing.
+		if !isNATSHeader(key) && !strings.EqualFold(key, HeaderTraceParent) {
+			msg.Header[key] = values
+		}
+	}
+	msg.Header.Set(jetstream.MsgIDHeader, e.ID)
+	return msg, nil
+}
+
 // Replay stores an event once more, so that the assigner reconciles its campaign again.
 // The copy is marked, has its own id, and keeps the proof that Telnyx sent it. A second
 // replay of the same event within [DedupeWindow] stores nothing, as the receipt says.
 func (p *Publisher) Replay(ctx context.Context, e PastEvent) (Receipt, error) {
-	subject, err := EventSubject(e.Type, e.About)
+	msg, err := e.Message()
 	if err != nil {
-		return Receipt{}, fmt.Errorf("replay event %d: %w", e.Sequence, err)
-	}
-	msg := &nats.Msg{Subject: subject, Data: e.Body, Header: nats.Header{}}
-	for key, values := range e.Header {
-		// JetStream's own headers were about the first storing, and its trace has ended.
-		if !isNATSHeader(key) && !strings.EqualFold(key, HeaderTraceParent) {
-			msg.Header[key] = values
-		}
+		return Receipt{}, fmt.Errorf("replay: %w", err)
 	}
 	msg.Header.Set(HeaderReplayed, strconv.FormatUint(e.Sequence, 10))
 	ack, err := p.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(StreamEvents),

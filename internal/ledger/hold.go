@@ -228,13 +228,10 @@ func (l *Ledger) sameCampaigns(ctx context.Context, ids []string) (map[string][]
 
 // Restore stores the hold of a lost bucket in the bucket that replaced it. Of two holds of
 // the same campaign, or of everything, it keeps the newer one. If everything was resumed in
-// the new bucket, it does nothing.
-func (l *Ledger) Restore(ctx context.Context, was Hold) error { return l.mergeHold(ctx, was, true) }
-
-// mergeHold adds a hold to the stored one, as [Ledger.Restore] describes.
-func (l *Ledger) mergeHold(ctx context.Context, was Hold, unlessEnded bool) error {
+// the new bucket, it does nothing, unless that bucket is from a backup.
+func (l *Ledger) Restore(ctx context.Context, was Hold, fromBackup bool) error {
 	return l.changeHold(ctx, func(record *holdRecord) {
-		if unlessEnded && record.Ended {
+		if record.Ended && !fromBackup {
 			return
 		}
 		if was.All != nil && (record.All == nil || was.All.At.After(record.All.At)) {

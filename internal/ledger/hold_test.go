@@ -30,6 +30,7 @@ func held(t *testing.T, book *ledger.Ledger) ledger.Hold {
 }
 
 func TestHold_SaysWhoWhenAndWhy(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	if h := held(t, book); !h.IsZero() {
 		t.Fatalf("before anybody holds: got %+v", h)
@@ -65,6 +66,7 @@ func lastWrite(t *testing.T, js jetstream.JetStream) uint64 {
 }
 
 func TestResume_ReturnsWhatWasHeld(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	for _, test := range []struct {
 		name    string
@@ -98,6 +100,7 @@ func TestResume_ReturnsWhatWasHeld(t *testing.T) {
 }
 
 func TestHold_OfManyAtOnceLosesNone(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	var holding sync.WaitGroup
 	for i := range 5 {
@@ -114,6 +117,7 @@ func TestHold_OfManyAtOnceLosesNone(t *testing.T) {
 }
 
 func TestHold_KeepsAThousandCampaignsAndPrintableTexts(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	var ids []string
 	for i := range 1000 {
@@ -147,6 +151,7 @@ func TestHold_IsNotReadAsACampaign(t *testing.T) {
 }
 
 func TestWatchHold_ReportsEachChange(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	holds, ended := make(chan ledger.Hold, 10), make(chan error, 1)
@@ -173,6 +178,7 @@ func TestWatchHold_ReportsEachChange(t *testing.T) {
 }
 
 func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
+	t.Parallel()
 	one := func(by ledger.HeldBy) ledger.Hold {
 		return ledger.Hold{Campaigns: map[string]ledger.HeldBy{telnyxID: by}}
 	}
@@ -194,8 +200,10 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 			was:   one(ann), want: one(bob),
 		},
 		"the same, older": { // another process restored its own copy
-			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Restore(ctx, ledger.Hold{All: &ann}) },
-			was:   ledger.Hold{All: &bob}, want: ledger.Hold{All: &bob},
+			since: func(ctx context.Context, book *ledger.Ledger) error {
+				return book.Restore(ctx, ledger.Hold{All: &ann}, false)
+			},
+			was: ledger.Hold{All: &bob}, want: ledger.Hold{All: &bob},
 		},
 		"everything, newer": {
 			since: func(ctx context.Context, book *ledger.Ledger) error { return book.Hold(ctx, nil, bob) },
@@ -219,7 +227,7 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			book, _ := start(t)
 			must(t, tt.since(t.Context(), book))
-			must(t, book.Restore(t.Context(), tt.was))
+			must(t, book.Restore(t.Context(), tt.was, false))
 			if got := held(t, book); !got.Equal(tt.want) {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
@@ -229,6 +237,7 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 
 // A plan may name a campaign by another of its ids later. The hold still counts.
 func TestHold_CountsForEveryIDOfACampaign(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	const reference = "ref_spring-2026"
 	campaign := ledger.Campaign{ID: telnyxID, Plan: "spring-promo", Planned: true, TelnyxID: telnyxID, TCRID: tcrID, ReferenceKey: reference}
@@ -247,7 +256,7 @@ func TestHold_CountsForEveryIDOfACampaign(t *testing.T) {
 		must(t, js.DeleteKeyValue(t.Context(), "LOOKS"))
 		_, err := ledger.Create(t.Context(), js, 1)
 		must(t, err)
-		must(t, book.Restore(t.Context(), h))
+		must(t, book.Restore(t.Context(), h, false))
 		if got := held(t, book); !got.Equal(h) {
 			t.Errorf("held by %s: restored %+v, want %+v", by, got, h)
 		}
@@ -273,6 +282,7 @@ func TestReadHold_SaysThatTheBucketIsLost(t *testing.T) {
 
 // Every server of a cluster answers with the hold that was stored last.
 func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
+	t.Parallel()
 	cluster := testkit.StartCluster(t)
 	var books []*ledger.Ledger
 	for _, url := range strings.Split(cluster.URL(), ",") {
@@ -288,7 +298,7 @@ func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
 		})
 		books = append(books, book)
 	}
-	for i := range 60 {
+	for i := range 30 {
 		by := ledger.HeldBy{By: "ann@ops-1", At: noon.Add(time.Duration(i) * time.Second)}
 		must(t, books[i%3].Hold(t.Context(), nil, by))
 		for n, book := range books {

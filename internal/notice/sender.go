@@ -32,6 +32,9 @@ const (
 	pullHeartbeat = time.Second
 	// giveBackWait is how long a stopping sender waits for notices in transit.
 	giveBackWait = time.Second
+	// joinWait is the wait before the consumer is joined again. Its stream is created again
+	// within about a second, and until then the process is not ready.
+	joinWait = time.Second
 	// The waits after a failed try.
 	retryBase = 5 * time.Second
 	retryMost = time.Hour
@@ -100,7 +103,7 @@ func (s *Sender) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		if err := s.pull(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn().Err(err).Msg("notices could not be read; trying again")
-			wait(ctx, retryBase)
+			wait(ctx, joinWait)
 		}
 	}
 	return nil

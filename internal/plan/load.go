@@ -148,7 +148,9 @@ func (f *Fingerprints) Of(name string, set *Set) string {
 	})
 	if set != nil {
 		for _, name := range set.read {
-			add(name)
+			if _, walked := seen[name]; !walked {
+				add(name)
+			}
 		}
 	}
 	f.seen = seen

@@ -469,6 +469,7 @@ func FuzzReadNumbers(f *testing.F) {
 	f.Add("x.xlsx", "", workbook(f, desks))
 	canonical := regexp.MustCompile(`^\+1[2-9][0-9]{9}$`)
 	f.Fuzz(func(t *testing.T, name, column string, data []byte) {
+		data = data[:min(len(data), 16<<10)] // long ones are slow
 		name = "x" + filepath.Ext(Printable(name))
 		lines := bytes.Count(data, []byte("\n")) + bytes.Count(data, []byte("\r")) + 1
 		if bytes.HasPrefix(data, []byte("PK")) {

@@ -78,6 +78,7 @@ func (a *account) costs(t *testing.T, text string, most, numbers, findings int) 
 // settings do not have. A list whose last page is full takes one more. The settings of
 // attached numbers are not needed.
 func TestCheck_Takes12CallsFor1000Numbers(t *testing.T) {
+	t.Parallel()
 	const pool = "version: 1\ncampaigns:\n  - name: c00\n    campaign_id: c00\n    max_numbers: 1000\n    number_pool: " + profileA + "\n"
 	for name, test := range map[string]struct {
 		attach         func(*testing.T, *account)
@@ -163,6 +164,7 @@ func TestCheck_ReadsEverythingOnceForAllSets(t *testing.T) {
 }
 
 func TestCheck_FindsTheSameWhicheverWayItReads(t *testing.T) {
+	t.Parallel()
 	want := ""
 	for _, size := range []int{500, 10, 2, 1} { // the largest page that Telnyx returns
 		a := newAccount(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{MaxPageSize: size}})

@@ -24,6 +24,7 @@ func largeAccount(t *testing.T) *account {
 }
 
 func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		kind telnyxsim.FaultKind
 		says string
@@ -57,6 +58,7 @@ func TestCheck_ANumberWhoseRecordCannotBeReadIsUnverified(t *testing.T) {
 
 // A campaign that cannot be read is a finding; the others are still checked.
 func TestCheck_ACampaignThatCannotBeReadIsUnverified(t *testing.T) {
+	t.Parallel()
 	for name, kind := range map[string]telnyxsim.FaultKind{
 		"500 for ever":          telnyxsim.StatusFault(500, `{"errors":[{"code":"10007","title":"Unexpected error"}]}`),
 		"404 of something else": telnyxsim.StatusFault(404, `{"detail":"Not Found"}`),
@@ -98,6 +100,7 @@ func TestCheck_FailsWhenNoCampaignCanBeRead(t *testing.T) {
 
 // An empty pool proves nothing unless the query is known to work.
 func TestCheck_APoolThatMayNotBeEmptyIsUnverified(t *testing.T) {
+	t.Parallel()
 	a := largeAccount(t)
 	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(200, `{"data":[]}`), Match: func(r *http.Request) bool {
 		return r.URL.Query().Has("filter[messaging_profile_id]") || strings.HasPrefix(r.URL.Path, "/v2/messaging_profiles/")
@@ -120,6 +123,7 @@ func TestCheck_BelievesAbsenceOnlyTwice(t *testing.T) {
 
 // The finding about a number is the reason that the assigner would decide.
 func TestCheck_UsesTheReasonsOfDecide(t *testing.T) {
+	t.Parallel()
 	owned := telnyx.Number{PhoneNumber: number(2), MessagingProfileID: profileA}
 	with := func(change func(*telnyx.Number)) telnyx.Number {
 		n := owned

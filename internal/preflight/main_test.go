@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,7 +19,11 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// Most tests wait between tries, so more of them run than there are processors.
+	_ = flag.Set("test.parallel", strconv.Itoa(16*runtime.GOMAXPROCS(0)))
+	goleak.VerifyTestMain(m)
+}
 
 // The ids of the tests' account.
 const (

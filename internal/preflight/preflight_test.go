@@ -122,6 +122,7 @@ func attached(campaign string, status telnyx.AssignmentStatus, reason ...string)
 }
 
 func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
+	t.Parallel()
 	findEach(t, map[string]trouble{
 		"campaign that is not there": {nil, planFor("campaign_id: nowhere", 1, 3), ledger.CampaignMissing, 3,
 			[]string{"campaign spring (nowhere)", "does not have this campaign", "Check the id"}},
@@ -178,6 +179,7 @@ func TestCheck_FindsWhatWouldGoWrongWithACampaign(t *testing.T) {
 }
 
 func TestCheck_FindsWhatWouldGoWrongWithANumber(t *testing.T) {
+	t.Parallel()
 	findEach(t, map[string]trouble{
 		"number of somebody else": {nil, planFor("campaign_id: "+springID, 1, 4), ledger.NotOwned, 9, []string{"number " + number(4), "does not list", "Order or port"}},
 		"toll-free":               {second(telnyxsim.Number{MessagingProfileID: profileA, Type: "toll-free"}), "", ledger.NotLongCode, 7, []string{"number " + number(2), `"toll-free"`}},
@@ -293,6 +295,7 @@ func findEach(t *testing.T, troubles map[string]trouble) {
 }
 
 func TestCheck_SaysWhatGreenlightWillDoBesides(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		change func(*testing.T, *account)
 		more   string
@@ -449,6 +452,7 @@ func TestCheck_OnlyReads(t *testing.T) {
 }
 
 func TestCheck_SaysWhyTelnyxCouldNotBeAsked(t *testing.T) {
+	t.Parallel()
 	always := func(kind telnyxsim.FaultKind) func(*account) {
 		return func(a *account) { a.Inject(telnyxsim.Fault{Times: -1, Kind: kind}) }
 	}
@@ -543,6 +547,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
+	t.Parallel()
 	a := springAccount(t)
 	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.Hang()})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -308,8 +309,8 @@ func FuzzParseEvent(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		assertAsReference(t, body)
-		got, err := ParseEvent(body)
+		body = body[:min(len(body), 16<<10)] // long ones are slow
+		got, err := assertAsReference(t, body)
 		if err != nil {
 			if !errors.Is(err, ErrNotEvent) {
 				t.Fatalf("error %v is no ErrNotEvent", err)
@@ -321,7 +322,7 @@ func FuzzParseEvent(f *testing.F) {
 		}
 		ReasonText(got.Payload.Reasons)
 		again, err := ParseEvent(body)
-		if diff := cmp.Diff(got, again); err != nil || diff != "" {
+		if diff := diffEvents(got, again); err != nil || diff != "" {
 			t.Fatalf("second parse: %v\n%s", err, diff)
 		}
 	})
@@ -391,15 +392,24 @@ func TestParseEvent_ReadsJSONAsTheStandardLibraryDoes(t *testing.T) {
 	}
 }
 
-// assertAsReference compares ParseEvent with the reference.
-func assertAsReference(t *testing.T, body []byte) {
+// assertAsReference compares ParseEvent with the reference, and returns its results.
+func assertAsReference(t *testing.T, body []byte) (Event, error) {
 	t.Helper()
 	got, err := ParseEvent(body)
 	want, ok := reference(body)
 	if (err == nil) != ok {
 		t.Fatalf("%q: error %v, and the reference says %t", body, err, ok)
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := diffEvents(want, got); diff != "" {
 		t.Errorf("%q (-reference +got):\n%s", body, diff)
 	}
+	return got, err
+}
+
+// diffEvents is cmp.Diff, but fast if the events are the same.
+func diffEvents(want, got Event) string {
+	if reflect.DeepEqual(want, got) {
+		return ""
+	}
+	return cmp.Diff(want, got)
 }

@@ -282,6 +282,7 @@ func FuzzVerifier(f *testing.F) {
 		f.Add(v.Timestamp, v.Signature, v.body)
 	}
 	f.Fuzz(func(t *testing.T, timestamp, signature string, body []byte) {
+		body = body[:min(len(body), 16<<10)] // long ones are slow
 		h := http.Header{TimestampHeader: {timestamp}, SignatureHeader: {signature}}
 		err := verifier.Verify(h, body)
 		original := timestamp == good.Timestamp && signature == good.Signature && bytes.Equal(body, good.body)

@@ -33,7 +33,7 @@ func StartCluster(t testing.TB) *Cluster {
 	for i, route := range server.RoutesFromStr(strings.Join(routes, ",")) {
 		c.options = append(c.options, &server.Options{
 			ServerName: fmt.Sprintf("n%d", i+1), Host: "127.0.0.1", Port: c.port(FreePort(t)), HTTPHost: "127.0.0.1", HTTPPort: server.RANDOM_PORT,
-			NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
+			NoSigs: true, NoLog: true, JetStream: true, StoreDir: MemoryDir(t), SyncAlways: true,
 			JetStreamMaxStore: 16 << 30, JetStreamMaxMemory: 64 << 20,
 			Routes:  server.RoutesFromStr(strings.Join(routes, ",")),
 			Cluster: server.ClusterOpts{Name: "three", Host: "127.0.0.1", Port: c.port(route.Port())},

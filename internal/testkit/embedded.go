@@ -10,11 +10,11 @@ import (
 	"greenlight/internal/events/embedded"
 )
 
-// Embedded starts the program's own server in a temporary folder, without a listener. It is
+// Embedded starts the program's own server in a [MemoryDir], without a listener. It is
 // stopped when the test ends.
 func Embedded(t testing.TB) *embedded.Server {
 	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir()})
+	server, err := embedded.Start(embedded.Options{Dir: MemoryDir(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,20 +74,12 @@ func StartProcess(t testing.TB) *Process {
 	return p
 }
 
-// StartInMemory is [StartProcess] with the files in memory, if this machine has /dev/shm. It
-// is for tests that are not about the disk.
+// StartInMemory is [StartProcess] with the files in a [MemoryDir].
 func StartInMemory(t testing.TB) *Process {
 	t.Helper()
+	dir := MemoryDir(t)
 	p := NewProcess(t)
-	if dir, err := os.MkdirTemp("/dev/shm", "greenlight-nats-*"); err == nil {
-		p.dir = dir
-		t.Cleanup(func() {
-			p.Kill()
-			if err := os.RemoveAll(dir); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	p.dir = dir
 	p.Start()
 	return p
 }

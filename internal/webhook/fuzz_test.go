@@ -3,13 +3,20 @@ package webhook_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
 	"greenlight/internal/events"
+	"greenlight/internal/events/embedded"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/webhook"
 )
@@ -53,14 +60,19 @@ func FuzzWebhook(f *testing.F) {
 	} {
 		f.Add([]byte(body), byte(mutateNothing), int16(0), "")
 	}
-	d := open(f)
-	d.rememberIDs()
-	handler := d.hook.Handler()
-	dead := map[string]bool{} // bodies that are, or were, dead letters
+	c := openCopied(f)
+	handler := c.hook.Handler()
+	dead := map[[sha256.Size]byte]bool{} // bodies that are, or were, dead letters
 	f.Fuzz(func(t *testing.T, body []byte, mutation byte, number int16, text string) {
-		d.t = t
-		defer func() { d.t = f }()
-		h, sent, genuine := mutate(body, mutation, number, text)
+		c.t = t
+		defer func() { c.t = f }()
+		if c.begin() {
+			clear(dead)
+		}
+		body, text = body[:min(len(body), fuzzLongest)], text[:min(len(text), fuzzLongest)]
+		h := signed(body)
+		signature := h.Get(telnyx.SignatureHeader)
+		h, sent, genuine := mutate(h, body, mutation, number, text)
 		request := httptest.NewRequest(http.MethodPost, webhook.Path, bytes.NewReader(sent))
 		for key, values := range h {
 			request.Header[key] = values
@@ -71,12 +83,12 @@ func FuzzWebhook(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if log := d.drainLog(); strings.Contains(log, signed(body).Get(telnyx.SignatureHeader)) {
+		if log := c.drainLog(); strings.Contains(log, signature) {
 			t.Error("the log has the signature in it")
 		}
-		kept, letters := d.take(events.StreamEvents), d.take(events.StreamDeadLetters)
+		kept, letters := c.take()
 		switch {
-		case len(sent) > webhook.DefaultMaxBody:
+		case len(sent) > fuzzMaxBody:
 			assertAnswer(t, got, tooLarge)
 		case !genuine && got.Status != http.StatusUnauthorized:
 			t.Errorf("a delivery that Telnyx did not sign now was answered %v", got)
@@ -88,10 +100,11 @@ func FuzzWebhook(f *testing.F) {
 		case accepted:
 			wantKept = 1
 		case deadLettered:
-			if !dead[string(sent)] { // a copy gets the same answer and is not stored
+			digest := sha256.Sum256(sent)
+			if !dead[digest] { // a copy gets the same answer and is not stored
 				wantLetters = 1
 			}
-			dead[string(sent)] = true
+			dead[digest] = true
 		}
 		if len(kept) != wantKept || len(letters) != wantLetters {
 			t.Fatalf("answered %v: %d events and %d dead letters stored, want %d and %d", got, len(kept), len(letters), wantKept, wantLetters)
@@ -104,9 +117,9 @@ func FuzzWebhook(f *testing.F) {
 	})
 }
 
-// mutate turns the body into a delivery. genuine says that its signature must be accepted.
-func mutate(body []byte, mutation byte, number int16, text string) (h http.Header, sent []byte, genuine bool) {
-	h = signed(body)
+// mutate turns the body and its headers, signed now, into a delivery. genuine says that its
+// signature must be accepted.
+func mutate(h http.Header, body []byte, mutation byte, number int16, text string) (_ http.Header, sent []byte, genuine bool) {
 	switch mutation % mutations {
 	case mutateAge:
 		return telnyx.Sign(telnyxKey, now.Add(time.Duration(number)*time.Second), body), body, -300 <= number && number <= 300
@@ -142,38 +155,115 @@ func mutate(body []byte, mutation byte, number int16, text string) (h http.Heade
 	}
 }
 
-// rememberIDs makes the streams remember ids for longer than a fuzzing run, as the fuzz
-// targets do: a stream rightly stores an id again that it no longer remembers.
-func (d *door) rememberIDs() {
-	d.t.Helper()
-	for _, name := range []string{events.StreamEvents, events.StreamDeadLetters} {
-		stream, err := d.js.Stream(context.Background(), name)
-		if err != nil {
-			d.t.Fatal(err)
+const (
+	// fuzzMaxBody is the webhook's largest body: small, so that executions are fast, and
+	// over what is read at first.
+	fuzzMaxBody = 20 << 10
+	// fuzzLongest is the length at which inputs are cut.
+	fuzzLongest = fuzzMaxBody + 1<<10
+	// fuzzKept is how many messages the streams keep.
+	fuzzKept = 32
+	// fuzzRenew is the number of executions after which the streams are created again:
+	// the ids that they remember take memory.
+	fuzzRenew = 20_000
+)
+
+// copied is a door with a copy of each message that its streams store. The server sends the
+// copy on the webhook's own connection and before it acknowledges the message, so it is there
+// when the webhook answers. To read the streams instead would take most of the time.
+type copied struct {
+	*door
+	copies chan *nats.Msg
+	runs   int
+	newest map[string][]message // the last fuzzKept copies, by stream
+}
+
+func openCopied(f *testing.F, changes ...func(*setup)) *copied {
+	f.Helper()
+	c := &copied{copies: make(chan *nats.Msg, 1000), newest: map[string][]message{}}
+	c.door = open(f, append(changes, func(s *setup) {
+		s.config.MaxBody = fuzzMaxBody
+		connect := s.connect
+		s.connect = func(server *embedded.Server) (*nats.Conn, error) {
+			nc, err := connect(server)
+			if err != nil {
+				return nil, err
+			}
+			_, err = nc.ChanSubscribe("copy.>", c.copies)
+			return nc, err
 		}
-		cfg := stream.CachedInfo().Config
-		cfg.Duplicates = 24 * time.Hour
-		if _, err := d.js.UpdateStream(context.Background(), cfg); err != nil {
-			d.t.Fatal(err)
+	})...)
+	c.renew()
+	f.Cleanup(c.compareNewest)
+	return c
+}
+
+// begin starts an execution. After fuzzRenew of them it creates the streams again, which then
+// remember no ids, and returns true.
+func (c *copied) begin() (renewed bool) {
+	c.t.Helper()
+	c.runs++
+	if c.runs%fuzzRenew != 0 {
+		return false
+	}
+	c.compareNewest()
+	c.renew()
+	return true
+}
+
+// renew creates the streams in memory. They remember ids until they are deleted: a stream
+// rightly stores an id again that it no longer remembers.
+func (c *copied) renew() {
+	c.t.Helper()
+	ctx := context.Background()
+	for _, cfg := range events.Settings() {
+		if err := c.js.DeleteStream(ctx, cfg.Name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			c.t.Fatal(err)
+		}
+		if cfg.Name == events.StreamTriggers {
+			continue
+		}
+		cfg.Storage, cfg.Discard, cfg.MaxBytes, cfg.MaxMsgs = jetstream.MemoryStorage, jetstream.DiscardOld, -1, fuzzKept
+		cfg.Sources, cfg.Duplicates = nil, 24*time.Hour
+		cfg.RePublish = &jetstream.RePublish{Destination: "copy.>"}
+		if _, err := c.js.CreateStream(ctx, cfg); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	clear(c.newest)
+}
+
+// take returns what was stored since the last call.
+func (c *copied) take() (kept, letters []message) {
+	for {
+		select {
+		case copied := <-c.copies:
+			stream := copied.Header.Get(jetstream.StreamHeader)
+			m := message{copied.Header.Get(jetstream.SubjectHeader), copied.Header, string(copied.Data)}
+			for _, own := range []string{jetstream.SequenceHeader, jetstream.StreamHeader, jetstream.SubjectHeader, jetstream.TimeStampHeaer, jetstream.LastSequenceHeader} {
+				m.Header.Del(own)
+			}
+			if stream == events.StreamEvents {
+				kept = append(kept, m)
+			} else {
+				letters = append(letters, m)
+			}
+			newest := append(c.newest[stream], m)
+			c.newest[stream] = newest[max(0, len(newest)-fuzzKept):]
+		default:
+			return kept, letters
 		}
 	}
 }
 
-// take returns and removes the stream's messages, so that a long run does not fill it.
-func (d *door) take(name string) []message {
-	d.t.Helper()
-	messages := d.stored(name)
-	if len(messages) == 0 {
-		return nil
+// compareNewest compares what the streams hold with the copies.
+func (c *copied) compareNewest() {
+	c.t.Helper()
+	for _, stream := range []string{events.StreamEvents, events.StreamDeadLetters} {
+		if diff := cmp.Diff(c.newest[stream], c.stored(stream)); diff != "" {
+			c.t.Errorf("%s (-copies +stored):\n%s", stream, clip(diff))
+		}
 	}
-	stream, err := d.js.Stream(context.Background(), name)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	if err := stream.Purge(context.Background()); err != nil {
-		d.t.Fatal(err)
-	}
-	return messages
 }
 
 // drainLog returns and empties the log, so that a long run does not fill the memory.

@@ -37,9 +37,12 @@ import (
 func TestMain(m *testing.M) {
 	testkit.Main()
 	flag.Parse()
-	// Many parallel tests wait for a timeout of the webhook or of package http.
-	if err := flag.Set("test.parallel", "8"); err != nil {
-		panic(err)
+	// Many parallel tests wait for a timeout of the webhook or of package http. Of fuzzing it
+	// would be the number of processes.
+	if flag.Lookup("test.fuzz").Value.String() == "" {
+		if err := flag.Set("test.parallel", "8"); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }

@@ -29,7 +29,7 @@ func (s *Server) Health() error {
 		return nil
 	}
 	const failure = "the built-in NATS server stores no more events until it is restarted"
-	room, known := roomAt(s.dir)
+	room, known := Room(s.dir)
 	if !isFull(failed) || !known {
 		return fmt.Errorf("%s (%s): check the disk of %s, then restart greenlight up; events that were answered 200 are kept", failure, failed, s.dir)
 	}

@@ -53,7 +53,7 @@ func (s *Server) canRestart() bool {
 	if s.trouble.Load() == nil && !isFull(s.writeError()) {
 		return false
 	}
-	room, known := roomAt(s.dir)
+	room, known := Room(s.dir)
 	return known && room >= roomToRestart
 }
 

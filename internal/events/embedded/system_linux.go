@@ -2,8 +2,8 @@ package embedded
 
 import "syscall"
 
-// roomAt returns the free bytes on the disk of a folder.
-func roomAt(dir string) (room int64, known bool) {
+// Room returns the free bytes on the disk of a folder. Known is false if that cannot be found out.
+func Room(dir string) (room int64, known bool) {
 	var s syscall.Statfs_t
 	if syscall.Statfs(dir, &s) != nil {
 		return 0, false

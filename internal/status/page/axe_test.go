@@ -105,15 +105,24 @@ func needAxe(t *testing.T) {
 	}
 }
 
+// Options of axe-core. Contrast takes it most of its time, and is the same on a phone.
+const (
+	everyRule    = `{}`
+	onlyContrast = `{ runOnly: { type: 'rule', values: ['color-contrast'] } }`
+	notContrast  = `{ rules: { 'color-contrast': { enabled: false } } }`
+)
+
 // accessible reports what axe-core finds on the page, if it is there.
-func (b tab) accessible(what string) {
+func (b tab) accessible(what, options string) {
 	b.t.Helper()
 	script, err := axe()
 	if err != nil {
 		return // see needAxe
 	}
-	b.js(`window.axeFound = null; if (!window.axe) { ` + script + ` }`)
-	b.js(`axe.run(document, { resultTypes: ['violations'] }).then(r => { window.axeFound = r.violations.flatMap(v => v.nodes.map(n => v.id + ' ' + n.target + ': ' + n.failureSummary)); })`)
+	if !eval[bool](b, `Boolean(window.axe)`) {
+		b.js(script)
+	}
+	b.js(`window.axeFound = null; axe.run(document, { resultTypes: ['violations'], ...` + options + ` }).then(r => { window.axeFound = r.violations.flatMap(v => v.nodes.map(n => v.id + ' ' + n.target + ': ' + n.failureSummary)); })`)
 	b.until(`window.axeFound !== null`)
 	for _, found := range eval[[]string](b, `window.axeFound`) {
 		b.t.Errorf("%s: %s", what, found)

@@ -17,6 +17,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -31,8 +32,8 @@ import (
 // it none are taken, which is faster.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	browser := startBrowser(t)
-	for name, test := range map[string]func(*testing.T, context.Context){
+	chromium.start(t)
+	for name, test := range map[string]func(*testing.T){
 		"loads":                     browserLoads,
 		"applies changes":           browserChanges,
 		"announces the latest":      browserAnnouncements,
@@ -48,49 +49,80 @@ func TestBrowser(t *testing.T) {
 		"shows that NATS is away":   browserWithoutNATS,
 		"is accessible":             browserAccessible,
 		"shows five states":         browserStates,
-		"fits a phone":              browserPhone,
 		"copies an id":              browserCopies,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, browser)
+			test(t)
 		})
 	}
 }
 
-func startBrowser(t *testing.T) context.Context {
+// chromium is the browser of all tests. [TestMain] ends it.
+var chromium browser
+
+type browser struct {
+	mu   sync.Mutex
+	ctx  context.Context // nil until a test needs it
+	stop func() error
+}
+
+// withoutPopups are features of Chromium that it has by default. Each window of a headless
+// browser loads the popup of the address bar, which nobody sees, and takes longer to do so
+// than a test in it. It also starts a process that may be of use later.
+const withoutPopups = "Translate,BlinkGenPropertyTrees,WebUIOmniboxPopup,WebUIOmniboxAimPopup,SpareRendererForSitePerProcess"
+
+// start returns the browser, which it starts for the first test. It skips the test if there
+// is none.
+func (b *browser) start(t *testing.T) context.Context {
 	t.Helper()
-	var path string
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if found, err := exec.LookPath(name); err == nil {
-			path = found
-			break
-		}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ctx != nil {
+		return b.ctx
 	}
-	if path == "" {
-		const reason = "no Chromium is on PATH; install it (Debian: apt-get install chromium) to run the tests of the page in a browser"
-		if os.Getenv("GREENLIGHT_BROWSER") != "" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.Flag("disable-gpu", true))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromiumPath(t)),
+		chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-features", withoutPopups))
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses to sandbox root
 	}
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(cancel)
-	browser, stop := chromedp.NewContext(allocator)
-	must(t, chromedp.Do(browser))
-	t.Cleanup(func() {
-		bounded, cancel := context.WithTimeout(browser, patience)
+	ctx, stop := chromedp.NewContext(allocator)
+	if err := chromedp.Do(ctx); err != nil {
+		cancel()
+		t.Fatal(err)
+	}
+	b.ctx, b.stop = ctx, func() error {
 		defer cancel()
-		if err := chromedp.Cancel(bounded); err != nil {
-			t.Error(err)
+		defer stop()
+		bounded, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		return chromedp.Cancel(bounded)
+	}
+	return b.ctx
+}
+
+func chromiumPath(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
 		}
-		stop()
-	})
-	return browser
+	}
+	const reason = "no Chromium is on PATH; install it (Debian: apt-get install chromium) to run the tests of the page in a browser"
+	if os.Getenv("GREENLIGHT_BROWSER") != "" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+	return ""
+}
+
+// end ends the browser if it was started.
+func (b *browser) end() error {
+	if b.stop == nil {
+		return nil
+	}
+	return b.stop()
 }
 
 // tab is one page in the browser. Its warnings and errors fail the test.
@@ -100,7 +132,7 @@ type tab struct {
 	world world
 }
 
-func open(t *testing.T, browser context.Context, w world, path string, before ...chromedp.Action[chromedp.Void]) tab {
+func open(t *testing.T, w world, path string, before ...chromedp.Action[chromedp.Void]) tab {
 	t.Helper()
 	var mu sync.Mutex
 	var complaints []string
@@ -121,7 +153,7 @@ func open(t *testing.T, browser context.Context, w world, path string, before ..
 			note("exception: %s", e.ExceptionDetails.Text)
 		}
 	}
-	ctx, cancel := chromedp.NewContext(browser, chromedp.WithListener(listen))
+	ctx, cancel := chromedp.NewContext(chromium.start(t), chromedp.WithListener(listen))
 	b := tab{t: t, ctx: ctx, world: w}
 	t.Cleanup(func() {
 		cancel()
@@ -134,7 +166,7 @@ func open(t *testing.T, browser context.Context, w world, path string, before ..
 		}
 	})
 	must(t, chromedp.Do(ctx)) // the tab lives as long as the context that it was made under
-	b.run(append([]chromedp.Action[chromedp.Void]{command(log.Enable, cdp.Empty{}), chromedp.EmulateViewport(1280, 900)}, before...)...)
+	b.run(append([]chromedp.Action[chromedp.Void]{command(log.Enable, cdp.Empty{}), onScreen}, before...)...)
 	b.go_(path)
 	return b
 }
@@ -210,6 +242,28 @@ func (b tab) rows() []string {
 	return eval[[]string](b, `[...document.querySelectorAll('#rows > .campaign h3, #rows > .number > a')].map(e => e.textContent)`)
 }
 
+// screenshots is the folder for screenshots. Without one none are taken.
+var screenshots = os.Getenv("GREENLIGHT_SCREENSHOTS")
+
+var (
+	onScreen = chromedp.EmulateViewport(1280, 900)
+	onPhone  = chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile)
+)
+
+// pictures keeps screenshots of the page in both colors, of a screen and of a phone.
+func (b tab) pictures(name string) {
+	b.t.Helper()
+	if screenshots == "" {
+		return
+	}
+	for _, color := range []string{"dark", "light"} {
+		b.run(theme(color), onPhone)
+		b.picture(name + "-" + color + "-390")
+		b.run(onScreen)
+		b.picture(name + "-" + color + "-1280")
+	}
+}
+
 // picture keeps a screenshot of the whole page.
 func (b tab) picture(name string) {
 	b.t.Helper()
@@ -218,14 +272,13 @@ func (b tab) picture(name string) {
 
 func (b tab) keep(name string, take chromedp.Action[[]byte]) {
 	b.t.Helper()
-	dir := os.Getenv("GREENLIGHT_SCREENSHOTS")
-	if dir == "" {
+	if screenshots == "" {
 		return
 	}
 	png, err := chromedp.Run(b.ctx, take)
 	must(b.t, err)
-	must(b.t, os.MkdirAll(dir, 0o755))
-	must(b.t, os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
+	must(b.t, os.MkdirAll(screenshots, 0o755))
+	must(b.t, os.WriteFile(filepath.Join(screenshots, name+".png"), png, 0o644))
 }
 
 // command is an action that is a command of the protocol.
@@ -242,9 +295,9 @@ func theme(name string) chromedp.Action[chromedp.Void] {
 	})
 }
 
-func browserLoads(t *testing.T, browser context.Context) {
+func browserLoads(t *testing.T) {
 	w := mixed(t, page.Config{})
-	b := open(t, browser, w, "/status", theme("light"))
+	b := open(t, w, "/status", theme("light"))
 	b.untilLive()
 	b.says("23 of 39 numbers can send", "9 need a person", "4 in review", "What to do", "Appeal 1 rejected campaign",
 		"Order or port 1 number", "2 dead letters", "What comes next", "Live", "Times are of this browser.")
@@ -265,9 +318,9 @@ func browserLoads(t *testing.T, browser context.Context) {
 	}
 }
 
-func browserChanges(t *testing.T, browser context.Context) {
+func browserChanges(t *testing.T) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
-	b := open(t, browser, w, "/status", chromedp.EmulateViewport(1000, 420))
+	b := open(t, w, "/status", chromedp.EmulateViewport(1000, 420))
 	b.untilLive()
 	const link = `document.querySelector('#c-` + springID + ` a')`
 	b.js(`window.sameDocument = true; window.row = document.getElementById('c-` + springID + `');
@@ -298,9 +351,9 @@ func browserChanges(t *testing.T, browser context.Context) {
 
 // Of several changes in a short time the first is announced at once and the latest later.
 // Relative times are of the same moment as the clock. The test moves the page's clock.
-func browserAnnouncements(t *testing.T, browser context.Context) {
+func browserAnnouncements(t *testing.T) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
-	b := open(t, browser, w, "/status")
+	b := open(t, w, "/status")
 	b.untilLive()
 	b.js(`window.now = Date.now(); Date.now = () => window.now; window.timers = []; window.setTimeout = (f, ms) => { if (ms > 1000 && ms <= 10000) timers.push(f); return timers.length; };
 		window.clearTimeout = (n) => { if (n > 0) timers[n - 1] = null; }`)
@@ -332,9 +385,9 @@ func browserAnnouncements(t *testing.T, browser context.Context) {
 	}
 }
 
-func browserRows(t *testing.T, browser context.Context) {
+func browserRows(t *testing.T) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
-	b := open(t, browser, w, "/status")
+	b := open(t, w, "/status")
 	b.untilLive()
 	w.putCampaign(t, ledger.Campaign{ID: "C000002", Planned: true, Plan: "bargains", Phase: ledger.PhaseInReview, Since: time.Now()})
 	entry, _, err := w.book.Campaign(t.Context(), strayID)
@@ -358,9 +411,9 @@ func browserRows(t *testing.T, browser context.Context) {
 	}
 }
 
-func browserFilters(t *testing.T, browser context.Context) {
+func browserFilters(t *testing.T) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
-	b := open(t, browser, w, "/status")
+	b := open(t, w, "/status")
 	b.run(chromedp.SendKeys(chromedp.CSS("#q"), "(555) 123-4573"+kb.Enter))
 	b.until(`location.search.includes('q=') && document.querySelectorAll('#rows > li').length === 1`)
 	if got := b.rows(); !slices.Equal(got, []string{"spring-promo"}) {
@@ -380,14 +433,16 @@ func browserFilters(t *testing.T, browser context.Context) {
 	b.until(`document.querySelectorAll('#rows > li').length === 5`)
 }
 
-func browserPages(t *testing.T, browser context.Context) {
+func browserPages(t *testing.T) {
 	w := start(t, startJetStream(t), page.Config{})
 	w.putCampaign(t, ledger.Campaign{ID: "C1", Planned: true, Plan: "large", Phase: ledger.PhaseApproved, Since: time.Now()})
+	put := recordWriter(t, w.js)
 	for i := range 120 {
-		w.putNumber(t, ledger.Number{Number: fmt.Sprintf("+15551230%03d", i), CampaignID: "C1", Plan: "large", State: ledger.Sendable, Since: time.Now()})
+		put(fmt.Sprintf("NUMBERS.C1.15551230%03d", i), ledger.Number{Version: 2, Number: fmt.Sprintf("+15551230%03d", i), CampaignID: "C1", Plan: "large", State: ledger.Sendable, Since: time.Now()})
 	}
+	written(t, w.js)
 	w.await(t, "/status", func(body string) bool { return strings.Contains(body, "All 120 numbers can send") })
-	b := open(t, browser, w, "/status")
+	b := open(t, w, "/status")
 	b.run(chromedp.Click(chromedp.CSS("#c-C1 h3 a")))
 	b.until(`document.querySelectorAll('#rows > li.number').length === 50`)
 	b.says("1–50 of 120 numbers", "Page 1 of 3")
@@ -400,9 +455,9 @@ func browserPages(t *testing.T, browser context.Context) {
 	}
 }
 
-func browserShowsATimeline(t *testing.T, browser context.Context) {
+func browserShowsATimeline(t *testing.T) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
-	b := open(t, browser, w, "/status/campaigns/"+springID)
+	b := open(t, w, "/status/campaigns/"+springID)
 	b.says("+15551234571", "Detach 1 number from another campaign", "Detach the number from the other campaign", "C000001", "approved", "T-Mobile")
 	b.run(chromedp.Click(chromedp.CSS("#n-15551234571 > a")))
 	b.until(`location.pathname === '/status/numbers/15551234571' && document.querySelectorAll('#rows > li').length > 0`)
@@ -415,12 +470,12 @@ func browserShowsATimeline(t *testing.T, browser context.Context) {
 	b.picture("timeline-light-1280")
 }
 
-func browserShowsTrouble(t *testing.T, browser context.Context) {
+func browserShowsTrouble(t *testing.T) {
 	full := status.Check{Name: "webhook", Ready: func(context.Context) error { return errors.New("stream EVENTS is full") }}
 	late := status.Check{Name: "clock", Advisory: true, Ready: func(context.Context) error { return errors.New("the clock is late") }}
 	fine := status.Check{Name: "nats", Ready: func(context.Context) error { return nil }}
 	w := mixed(t, page.Config{}, status.ViewConfig{Checks: []status.Check{full, late, fine}, PlanFaults: planFaults})
-	b := open(t, browser, w, "/status")
+	b := open(t, w, "/status")
 	b.says("Not ready: webhook", "stream EVENTS is full", "Warning: clock", "The plan files cannot be used; the last good set stays in force.", "plan.yaml:2:1:", "nats ok")
 	b.picture("trouble-light-1280")
 	b.run(chromedp.Click(chromedp.CSS(`#alerts a[href="/status/dead-letters"]`)))
@@ -429,8 +484,8 @@ func browserShowsTrouble(t *testing.T, browser context.Context) {
 	b.picture("dead-letters-light-1280")
 }
 
-func browserKeyboard(t *testing.T, browser context.Context) {
-	b := open(t, browser, mixed(t, page.Config{}), "/status")
+func browserKeyboard(t *testing.T) {
+	b := open(t, mixed(t, page.Config{}), "/status")
 	press := func(keys string) { t.Helper(); b.run(chromedp.KeyEvent(keys)) }
 	at := func(want string) {
 		t.Helper()
@@ -468,7 +523,7 @@ func browserKeyboard(t *testing.T, browser context.Context) {
 	b.until(`location.pathname === '/status/numbers/15551234500' && document.readyState === 'complete'`)
 }
 
-func browserMarkup(t *testing.T, browser context.Context) {
+func browserMarkup(t *testing.T) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
 	inert := func(b tab) {
 		t.Helper()
@@ -484,7 +539,7 @@ func browserMarkup(t *testing.T, browser context.Context) {
 			}
 		}
 	}
-	b := open(t, browser, w, "/status")
+	b := open(t, w, "/status")
 	b.untilLive()
 	inert(b)
 	// The stream sends it too.
@@ -507,8 +562,8 @@ func browserMarkup(t *testing.T, browser context.Context) {
 	}
 }
 
-func browserWithoutJavaScript(t *testing.T, browser context.Context) {
-	b := open(t, browser, mixed(t, page.Config{}), "/status", command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+func browserWithoutJavaScript(t *testing.T) {
+	b := open(t, mixed(t, page.Config{}), "/status", command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
 	b.says("23 of 39 numbers can send", "What to do", "spring-promo", "As of", "UTC", "Times are in UTC.", springID)
 	if eval[bool](b, `document.querySelector('button.id') !== null`) {
 		t.Error("a button does nothing without JavaScript")
@@ -522,17 +577,24 @@ func browserWithoutJavaScript(t *testing.T, browser context.Context) {
 	b.says("Timeline", "rejected")
 }
 
-func browserFallsBack(t *testing.T, browser context.Context) {
+// hurried lets the page wait a fiftieth of the time, and the test set its clock.
+const hurried = `const every = setInterval, later = setTimeout;
+	window.setInterval = (f, ms) => every(f, ms / 50);
+	window.setTimeout = (f, ms) => later(f, ms / 50);
+	window.now = Date.now();
+	Date.now = () => window.now;`
+
+func browserFallsBack(t *testing.T) {
 	w := mixed(t, page.Config{MaxStreams: 1})
-	first := open(t, browser, w, "/status")
+	first := open(t, w, "/status", command(cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: hurried}))
 	first.untilLive()
 	// A connection can end without a sign; then nothing arrives any more.
 	first.js(`window.opened = 0; const real = EventSource; window.EventSource = class extends real { constructor(url) { super(url); window.opened++; } };
-		const clock = Date.now; Date.now = () => clock() + 60000`)
-	first.until(`window.opened === 1`)
+		window.now += 60000`)
+	first.until(`window.opened > 0`)
 	first.untilLive()
 	first.until(`document.querySelector('#lost') === null`)
-	second := open(t, browser, w, "/status")
+	second := open(t, w, "/status")
 	second.until(`document.querySelector('#live').dataset.is === 'broken'`)
 	second.says("23 of 39 numbers can send", "Not live")
 	first.run(chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile))
@@ -553,15 +615,15 @@ func browserFallsBack(t *testing.T, browser context.Context) {
 		}
 	}
 	first.fitsPhone("without a server")
-	first.accessible("without a server")
+	first.accessible("without a server", everyRule)
 	first.picture("lost-390")
 }
 
 // A live page is not shown as live while the server cannot read NATS.
-func browserWithoutNATS(t *testing.T, browser context.Context) {
+func browserWithoutNATS(t *testing.T) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond, Refresh: often})
 	w.expectLog("the status lost its watch over the ledger")
-	b := open(t, browser, w, "/status")
+	b := open(t, w, "/status")
 	b.untilLive()
 	w.js.Conn().Close()
 	b.until(`document.querySelector('#live-text').textContent === 'Not current'`)
@@ -587,15 +649,19 @@ var everyPage = map[string]string{
 
 // browserStates keeps screenshots of five states; the README has two of them. On a phone the
 // overview of eleven campaigns is short, and all that can be touched is large enough.
-func browserStates(t *testing.T, browser context.Context) {
+func browserStates(t *testing.T) {
 	for name, stages := range map[string][]stage{"well": fleetWell, "working": fleetWorking, "person": fleetPerson, "held": fleetWorking, "away": fleetWorking} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := fleet(t, stages, page.Config{Refresh: often})
+			config := page.Config{}
+			if name == "away" {
+				config.Refresh = often
+			}
+			w := fleet(t, stages, config)
 			if name == "held" {
 				must(t, w.book.Hold(t.Context(), nil, ledger.HeldBy{By: "ann@ops", At: time.Now().Add(-12 * time.Minute), Reason: "T-Mobile incident"}))
 			}
-			b := open(t, browser, w, "/status")
+			b := open(t, w, "/status")
 			b.untilLive()
 			if name == "away" {
 				w.expectLog("the status lost its watch over the ledger")
@@ -609,15 +675,9 @@ func browserStates(t *testing.T, browser context.Context) {
 			if name == "held" && !eval[bool](b, `/since \S+ \(12 min ago\) by ann@ops: T-Mobile incident\.$/.test(document.querySelector('#alerts h2').textContent)`) {
 				t.Errorf("the hold is shown as %q", eval[string](b, `document.querySelector('#alerts h2').textContent`))
 			}
-			for _, color := range []string{"light", "dark"} {
-				b.run(theme(color), chromedp.EmulateViewport(1280, 900))
-				if color == "light" { // the other is in browserAccessible
-					b.accessible("overview, " + name)
-				}
-				b.picture("state-" + name + "-" + color + "-1280")
-				b.run(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile))
-				b.picture("state-" + name + "-" + color + "-390")
-			}
+			b.accessible("overview, "+name, everyRule) // the dark one is in browserAccessible
+			b.pictures("state-" + name)
+			b.run(onPhone)
 			b.fitsPhone("overview, " + name)
 			if color, ok := map[string]string{"person": "light", "working": "dark"}[name]; ok {
 				b.run(theme(color), chromedp.EmulateViewport(1200, 920, chromedp.EmulateScale(0.8)))
@@ -643,38 +703,29 @@ func (b tab) fitsPhone(what string) {
 	}
 }
 
-func browserPhone(t *testing.T, browser context.Context) {
-	b := open(t, browser, mixed(t, page.Config{}), "/status", chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile))
-	for kind, path := range everyPage {
-		b.go_(path)
-		b.fitsPhone(kind)
-		b.accessible(kind + " on a phone")
-		for _, name := range []string{"light", "dark"} {
-			b.run(theme(name))
-			b.picture(kind + "-" + name + "-390")
-		}
-	}
-}
-
-// browserAccessible has a page of each kind, and one with every problem.
-func browserAccessible(t *testing.T, browser context.Context) {
-	needAxe(t)
+// browserAccessible has a page of each kind, and one with every problem, on a screen in both
+// colors and on a phone.
+func browserAccessible(t *testing.T) {
 	full := status.Check{Name: "webhook", Ready: func(context.Context) error { return errors.New("stream EVENTS is full") }}
 	w := mixed(t, page.Config{}, status.ViewConfig{Checks: []status.Check{full}, PlanFaults: planFaults})
-	b := open(t, browser, w, "/status")
-	for _, name := range []string{"light", "dark"} {
-		b.run(theme(name))
-		for kind, path := range everyPage {
-			b.go_(path)
-			b.accessible(name + " " + kind)
-			b.picture(kind + "-" + name + "-1280")
-		}
+	b := open(t, w, "/status")
+	for kind, path := range everyPage {
+		b.run(theme("light"), onScreen)
+		b.go_(path)
+		b.pictures(kind)
+		b.accessible(kind, everyRule)
+		b.run(theme("dark"))
+		b.accessible(kind+", dark", onlyContrast)
+		b.run(onPhone)
+		b.fitsPhone(kind)
+		b.accessible(kind+" on a phone", notContrast)
 	}
+	needAxe(t)
 }
 
-func browserCopies(t *testing.T, browser context.Context) {
+func browserCopies(t *testing.T) {
 	w := mixed(t, page.Config{Coalesce: 50 * time.Millisecond})
-	b := open(t, browser, w, "/status")
+	b := open(t, w, "/status")
 	b.untilLive()
 	const row, id = `document.querySelector('#c-` + springID + `')`, `document.querySelector('#c-` + springID + ` .id')`
 	change := func(detail string) {

@@ -3,13 +3,16 @@ package page_test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,7 +31,22 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
+	flag.Parse()
+	// Most tests wait for the browser, or for something else to happen.
+	_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
+	goleak.VerifyTestMain(withBrowser{m}, testkit.ServerLeaks()...)
+}
+
+// withBrowser ends the browser after the tests.
+type withBrowser struct{ tests *testing.M }
+
+func (w withBrowser) Run() int {
+	code := w.tests.Run()
+	if err := chromium.end(); err != nil {
+		fmt.Fprintln(os.Stderr, "end the browser:", err)
+		return 1
+	}
+	return code
 }
 
 // often is a Refresh for tests that wait for a change of the surroundings. In others it would
@@ -193,6 +211,7 @@ func mixed(t testing.TB, config page.Config, of ...status.ViewConfig) world {
 	}
 	// The surroundings must not change any more, so that only the test changes the page.
 	w.untilBacklog(t, events.Backlog{DeadLetters: 2, Ran: true})
+	settled(t, w)
 	return w
 }
 

@@ -106,7 +106,7 @@ func (l *live) beat() {
 var versionOf = regexp.MustCompile(`data-version="([^"]+)"`)
 
 // settled returns the version of the page once it shows all records.
-func settled(t *testing.T, w world) string {
+func settled(t testing.TB, w world) string {
 	t.Helper()
 	body := w.await(t, "/status", func(body string) bool {
 		return strings.Contains(body, "23 of 39") && strings.Contains(body, "No plan</a>")

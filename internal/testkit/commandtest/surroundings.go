@@ -24,7 +24,7 @@ const APIKey = "KEY0123_s3cret"
 // connects to it. The URL has the server's token. It is stopped when the test ends.
 func StartNATS(t testing.TB) (url string, js jetstream.JetStream) {
 	t.Helper()
-	server, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: true})
+	server, err := embedded.Start(embedded.Options{Dir: testkit.MemoryDir(t), Listen: true})
 	must(t, err)
 	t.Cleanup(func() { must(t, server.Close()) })
 	return server.URL(), Connect(t, server.URL())

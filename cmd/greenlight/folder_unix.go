@@ -21,3 +21,6 @@ func ownedByUs(folder string) error {
 	}
 	return nil
 }
+
+// syncDisks has the disks store what was written: NATS does not sync what it restores.
+func syncDisks() { syscall.Sync() }
