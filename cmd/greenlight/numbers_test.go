@@ -502,7 +502,7 @@ func TestCommands_SayWhatToDoAboutTelnyxsRefusal(t *testing.T) {
 	for _, command := range []string{
 		"numbers list", "numbers list --campaign old", "numbers verify old", "campaigns list", "campaigns show old", "deliveries", "deliveries --campaign old",
 		"campaigns point --standalone --yes --url " + newHook, "numbers assign +12125550142 --campaign old --standalone", "numbers remove +12125550142 --standalone --yes",
-		"plan import", "plan diff plans.yaml", "plan preflight plans.yaml", "init",
+		"plan import", "plan diff " + w.plans(), "plan preflight " + w.plans(), "init",
 	} {
 		w.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(401, `{"errors":[{"code":"10009","title":"Authentication failed"}]}`)})
 		_, stderr, code := w.greenlight(strings.Fields(command)...)
