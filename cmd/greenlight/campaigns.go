@@ -94,7 +94,7 @@ func readChosen(ctx context.Context, client *telnyx.Client, concurrency int, cho
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
 	for i := range chosen {
-		if i == 0 { // whether anything answers is asked once
+		if i == 0 { // alone, so that an unreachable Telnyx is noticed once
 			if err := read(ctx, &chosen[i]); err != nil {
 				return nil, err
 			}

@@ -66,7 +66,7 @@ func TestCampaignsPoint_LeavesOutWhatDoesNotSayWhetherItRenews(t *testing.T) {
 	sim.Inject(telnyxsim.Fault{Method: "GET", PathPrefix: "/10dlc/campaign/", Times: -1,
 		Kind: telnyxsim.StatusFault(200, `{"campaignId":"`+preflightID+`","campaignStatus":"MNO_PROVISIONED"}`)})
 	got := point(t, sim)
-	if got.code != 3 || puts(sim) != 0 || !strings.Contains(got.stdout, "does not say whether it renews") {
+	if got.code != 3 || puts(sim) != 0 || !strings.Contains(got.stdout, "does not report its autoRenewal") {
 		t.Errorf("got %+v and %d requests, want none", got, puts(sim))
 	}
 }

@@ -24,7 +24,7 @@ import (
 )
 
 type campaignsListCommand struct {
-	Brand string `placeholder:"ID" help:"Only the campaigns of this brand: Telnyx's id of it."`
+	Brand string `placeholder:"ID" help:"Only the campaigns of this brand, by Telnyx's id."`
 	reading
 }
 
@@ -38,8 +38,8 @@ type reading struct {
 
 // Help is what kong prints under the command's own help.
 func (c *campaignsListCommand) Help() string {
-	return `Reads Telnyx now: the campaigns of all brands, and those that other accounts share. The plan and its capacity are those
-in force, as far as a running Greenlight can be asked. WEBHOOK says whether events reach Greenlight at the webhookURL.`
+	return `Reads from Telnyx the campaigns of all brands, and those that other accounts share. The plan and the capacity come
+from the plan set in force, if a running Greenlight answers. WEBHOOK says whether the webhookURL leads to Greenlight.`
 }
 
 // shownCampaign is a campaign in the form that --json prints.
@@ -103,7 +103,7 @@ func (c *campaignsListCommand) Run(ctx context.Context, out output) error {
 		err = writeCampaigns(out.Stdout, shown)
 	}
 	if gap = cmp.Or(gap, on.Why); err == nil && gap != "" {
-		err = fmt.Errorf("the list is not complete: %s; try again", gap)
+		err = fmt.Errorf("the list is incomplete: %s; try again", gap)
 	}
 	failures = slices.DeleteFunc(failures, func(failure error) bool { return failure == nil })
 	if err == nil && len(failures) > 0 {
@@ -219,7 +219,7 @@ func writeCampaigns(w io.Writer, shown []shownCampaign) error {
 
 type campaignsShowCommand struct {
 	Campaign string `arg:"" predictor:"campaign" help:"Telnyx's id, TCR's id, or the plan's name."`
-	Plans    string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
+	Plans    string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files to use if no running Greenlight answers (${default})."`
 	reading
 }
 
@@ -255,7 +255,7 @@ func (c *campaignsShowCommand) Run(ctx context.Context, out output) error {
 		err = shown.write(out.Stdout)
 	}
 	if err == nil && !on.Complete {
-		err = errors.New("the count of numbers is not certain: " + on.Why + "; try again")
+		err = errors.New("the count of numbers is uncertain: " + on.Why + "; try again")
 	}
 	return cmp.Or(err, unread)
 }

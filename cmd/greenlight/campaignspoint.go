@@ -32,19 +32,19 @@ type campaignsPointCommand struct {
 	FailoverURL string   `name:"failover-url" placeholder:"URL" help:"Failover URL to set. Default: leave it as it is."`
 	DryRun      bool     `help:"Show what would be set, and set nothing."`
 	Yes         bool     `help:"Do not ask."`
-	Resubmit    bool     `help:"Set it on rejected campaigns too. Telnyx then sends them back to review."`
-	Plans       string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
+	Resubmit    bool     `help:"Set it on rejected campaigns too. Telnyx then reviews them again."`
+	Plans       string   `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files to use if no running Greenlight answers (${default})."`
 	writing
 }
 
 // Help is what kong prints under the command's own help.
 func (c *campaignsPointCommand) Help() string {
-	return `Reads each campaign, shows the old and the new URL, asks, and sets it. Telnyx's request also has autoRenewal, which
-is sent as it was read directly before. Afterwards the campaign is read again, and every other field that changed is
-reported. A campaign that has the URL is left alone, and rejected ones are left out without --resubmit.
+	return `Reads each campaign, shows the old and the new URL, asks, and sets the new one. Telnyx's request must contain
+autoRenewal, so the value that was just read is sent unchanged. Then the campaign is read again, and any other changed
+field is reported. Campaigns that have the URL are not changed, nor are rejected ones without --resubmit.
 
-Exits with 0 if all have the URL, with 2 if --dry-run has something to change, with 3 if some campaigns were left
-out, with 1 on errors and without consent.`
+Exits with 0 if all have the URL, with 2 if --dry-run finds something to change, with 3 if some campaigns were left
+out, and with 1 on errors or without consent.`
 }
 
 // Run sets the URLs and prints a line for each campaign.
@@ -91,16 +91,22 @@ func checkWebhookURL(flag, text string) error {
 	if text == "" {
 		return nil
 	}
-	address, err := url.Parse(text)
+	address, ok := webURL(text)
 	switch {
-	case err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http":
+	case !ok:
 		return fmt.Errorf("%s: %s is not a URL; use a form like https://hooks.example.com/webhooks/telnyx", flag, status.Plain(text, 200))
 	case address.User != nil:
-		return fmt.Errorf("%s has a user name or password, which everybody with access to the campaign could read", flag)
+		return fmt.Errorf("%s contains a user name or password, which anyone with access to the campaign can read", flag)
 	case address.Fragment != "":
 		return fmt.Errorf("%s has a fragment, which is not sent", flag)
 	}
 	return nil
+}
+
+// webURL parses a URL that HTTP requests can go to.
+func webURL(text string) (address *url.URL, ok bool) {
+	address, err := url.Parse(text)
+	return address, err == nil && address.Host != "" && (address.Scheme == "http" || address.Scheme == "https")
 }
 
 // pointed is the result for one campaign, in the form that --json prints.
@@ -199,9 +205,9 @@ func (p *pointing) judge(c chosenCampaign, hold ledger.Hold) pointed {
 	case phase == ledger.PhaseExpired:
 		result.Message = "It has expired."
 	case phase == ledger.PhaseRejected && !p.Resubmit:
-		result.Message = "It is rejected, and Telnyx would send it back to review. To do that, add --resubmit."
+		result.Message = "It is rejected, so Telnyx would review it again. To allow that, add --resubmit."
 	case c.campaign.AutoRenewal == nil && !c.campaign.Shared:
-		result.Message = "Telnyx does not say whether it renews (autoRenewal), and the request would have to. Set the URL in Mission Control."
+		result.Message = "Telnyx does not report its autoRenewal, which the request must contain. Set the URL in Mission Control."
 	default:
 		result.Result, result.Message = "would_set", p.change(c.campaign)
 	}

@@ -19,8 +19,8 @@ type completionCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *completionCommand) Help() string {
-	return `Completes commands, flags, and the campaigns of the plans in PLANS (config/plans). Packages install this. Else add
-to the shell's startup file:
+	return `Completes commands, flags, and the campaigns of the plans in PLANS (config/plans). Packages install it. Otherwise,
+add a line to your shell's startup file:
 
   bash  source <(greenlight completion bash)
   zsh   source <(greenlight completion zsh)     after compinit

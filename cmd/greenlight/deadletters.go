@@ -19,10 +19,10 @@ import (
 
 // deadLettersCommand groups the commands for messages that could not be handled.
 type deadLettersCommand struct {
-	List    listDeadLettersCommand    `cmd:"" help:"List the messages that could not be handled."`
+	List    listDeadLettersCommand    `cmd:"" help:"List messages that could not be handled."`
 	Show    showDeadLetterCommand     `cmd:"" help:"Show one dead letter in full."`
-	Requeue requeueDeadLetterCommand  `cmd:"" help:"Put one dead letter back in the queue."`
-	Discard discardDeadLettersCommand `cmd:"" help:"Drop dead letters that nobody needs. Keeps who, when and why."`
+	Requeue requeueDeadLetterCommand  `cmd:"" help:"Queue the message of one dead letter again."`
+	Discard discardDeadLettersCommand `cmd:"" help:"Delete dead letters, and record who did so, when and why."`
 }
 
 type listDeadLettersCommand struct {
@@ -97,7 +97,7 @@ func (c *listDeadLettersCommand) none() string {
 	if c.All {
 		return "There are no dead letters."
 	}
-	return "No dead letters wait."
+	return "There are no open dead letters."
 }
 
 type showDeadLetterCommand struct {
@@ -137,7 +137,7 @@ func (c *requeueDeadLetterCommand) Run(ctx context.Context, out output) error {
 		_ = json.Unmarshal(stored.Body, &body)
 		err = events.Requeue(ctx, js, stored, body.CampaignID)
 		if errors.Is(err, events.ErrNotRequeued) {
-			return fmt.Errorf("%w; greenlight deadletters show %d prints it for a report, and greenlight deadletters discard %[2]d drops it", err, c.Sequence)
+			return fmt.Errorf("%w; greenlight deadletters show %d prints it for a report, and greenlight deadletters discard %[2]d deletes it", err, c.Sequence)
 		}
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ type deliveriesCommand struct {
 	Failed     bool          `help:"Only deliveries whose attempts have all failed."`
 	Since      time.Duration `default:"24h" placeholder:"DURATION" help:"How far to look back (${default})."`
 	Campaign   string        `predictor:"campaign" placeholder:"ID" help:"Only events about this campaign: Telnyx's id, TCR's id, or the plan's name."`
-	Plans      string        `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
+	Plans      string        `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files to use if no running Greenlight answers (${default})."`
 	JSON       bool          `help:"Print JSON."`
 	app.Telnyx `group:"Telnyx"`
 	where
@@ -31,8 +31,8 @@ type deliveriesCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *deliveriesCommand) Help() string {
-	return `Reads the log that Telnyx keeps of its deliveries of 10DLC events, to whatever URL, the latest first. ANSWER is the HTTP
-status of the last attempt. How long Telnyx keeps the log is not documented.`
+	return `Reads Telnyx's log of its deliveries of 10DLC events to any URL, latest first. ANSWER is the HTTP status of the last
+attempt. How long Telnyx keeps the log is not documented.`
 }
 
 // Run reads the log and prints it.
@@ -66,7 +66,7 @@ func (c *deliveriesCommand) Run(ctx context.Context, out output) error {
 		err = writeDeliveries(out.Stdout, found)
 	}
 	if err == nil && !rows.Complete {
-		err = fmt.Errorf("the list is not complete: %s; use a shorter --since", rows.Why)
+		err = fmt.Errorf("the list is incomplete: %s; use a shorter --since", rows.Why)
 	}
 	return err
 }

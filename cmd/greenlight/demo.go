@@ -52,12 +52,12 @@ The plan is config/plan.example.yaml. The simulated carriers approve its campaig
 notification, and Greenlight attaches the numbers. Nothing leaves this machine.
 
 With --plans it rehearses your own plans: the simulated account has all their campaigns and numbers. --chaos adds
-faults, and puts one of your numbers on another campaign. At the end, a checker reads the simulator's own log. The
-exit code is 0 only if every number is as planned, or needs a person for a reason that the rehearsal planted, and
-nothing was stolen, lost or written twice.`
+faults, and puts one of your numbers on another campaign. At the end, a checker reads the simulator's log. The exit
+code is 0 only if nothing was stolen, lost or written twice, and every number is as planned, or needs a person for a
+reason that the rehearsal caused.`
 }
 
-// Run runs the demo. It returns nil if every number is as the plan wants.
+// Run runs the demo. It returns nil if every number is as planned.
 func (c *demoCommand) Run(ctx context.Context, out output) error {
 	dir, err := os.MkdirTemp("", "greenlight-demo-")
 	if err != nil {
@@ -174,7 +174,7 @@ func (d *demo) play(ctx context.Context) error {
 		d.board.log("On a campaign in move_from, to be moved: %s.", status.Count(d.account.Moves, "number"))
 	}
 	if d.account.Taken > 0 {
-		d.board.log("Planted by the rehearsal: %s of your plan is put on another campaign, to show a conflict. It must stay there.", status.Count(d.account.Taken, "number"))
+		d.board.log("The rehearsal put %s of your plan on another campaign, to show a conflict. It must stay there.", status.Count(d.account.Taken, "number"))
 	}
 	var crash chan struct{}
 	if d.chaos {

@@ -33,10 +33,12 @@ type doctorCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *doctorCommand) Help() string {
-	return `Checks NATS, Telnyx, keys and plans, and says what a 200 means here. Use the settings of webhook and assigner.
-NATS is the server at NATS_URL. Without it, the one of a greenlight up that runs on the same data folder. The
-doctor changes nothing. It says what a start of this version would change in streams and buckets, tests permissions with requests that the server must refuse, measures speed in a
-temporary stream, and reads the beginning of some lists at Telnyx. The report shows how Telnyx understands requests.
+	return `Checks NATS, Telnyx, keys and plans, and says what a 200 means here. Use the settings of webhook and assigner. Without
+NATS_URL, it checks the server of a greenlight up that runs on the same data folder.
+
+The doctor changes nothing. It tests permissions with requests that the server must refuse, measures speed in a
+temporary stream, and reads the beginning of some lists at Telnyx. The report says what a start of this version would
+change in streams and buckets, and how Telnyx understands requests.
 
 Each finding has a level: ok, unknown if it could not be checked from here, warn, or fail. Exits with
   0  if all checks are ok

@@ -19,6 +19,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/status"
+	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
 
@@ -46,7 +47,7 @@ type triggerEventCommand struct {
 	Number      string `placeholder:"NUMBER" help:"The phone number, for example +15551234567. Required for assignment, deletion and status-update."`
 	Brand       string `placeholder:"ID" help:"The brand's Telnyx id. Required for brand notifications."`
 	KeyFile     string `placeholder:"FILE" help:"File with the test key for signing; created if it does not exist. Default: a new key for each run."`
-	Any         bool   `help:"Post it also about a campaign that the ledger does not know, and do not ask NATS."`
+	Any         bool   `help:"Post about any campaign, even if the ledger does not have it. Does not use NATS."`
 	where
 }
 
@@ -68,8 +69,8 @@ func (c *triggerEventCommand) Run(ctx context.Context, out output) error {
 	if err != nil {
 		return err
 	}
-	to, err := url.Parse(c.To)
-	if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
+	to, ok := webURL(c.To)
+	if !ok {
 		return fmt.Errorf("--to: %q is not a URL; use a form like http://127.0.0.1:8080/webhooks/telnyx", c.To)
 	}
 	if err := c.findCampaign(ctx); err != nil {
@@ -85,7 +86,7 @@ func (c *triggerEventCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if created {
-		fmt.Fprintf(out.Stdout, "Signed with a new test key. To accept it, run the webhook with\n  TELNYX_PUBLIC_KEY=%s\n", publicKeyOf(key))
+		fmt.Fprintf(out.Stdout, "Signed with a new test key. To accept it, run the webhook with\n  TELNYX_PUBLIC_KEY=%s\n", telnyx.PublicKeyOf(key))
 	}
 	about := telnyxsim.About{CampaignID: c.Campaign, TCRCampaignID: c.TCRCampaign, BrandID: c.Brand, PhoneNumber: c.Number}
 	body, id := kind.Body(about, time.Now(), c.To)
@@ -97,7 +98,7 @@ func (c *triggerEventCommand) Run(ctx context.Context, out output) error {
 	fmt.Fprintf(out.Stdout, "Answer %d %s\n", code, status.Plain(answer, maxAnswer))
 	if code == http.StatusUnauthorized {
 		return errors.New("the webhook does not know the test key, or its clock is wrong: start it with TELNYX_PUBLIC_KEY=" +
-			publicKeyOf(key) + " and sign with the same --key-file")
+			telnyx.PublicKeyOf(key).String() + " and sign with the same --key-file")
 	}
 	if code < 200 || code > 299 {
 		return fmt.Errorf("the webhook answered %d, so Telnyx would retry this delivery", code)

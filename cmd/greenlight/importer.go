@@ -42,7 +42,7 @@ func (i importer) account(ctx context.Context) (draft, error) {
 // whole returns the rows of a list that was read to its end.
 func whole[T any](rows telnyx.Rows[T], err error) ([]T, error) {
 	if err == nil && !rows.Complete {
-		err = fmt.Errorf("a list of Telnyx is not complete: %s; nothing was written, try again", rows.Why)
+		err = fmt.Errorf("a list from Telnyx is incomplete: %s; nothing was written; try again", rows.Why)
 	}
 	return rows.All, err
 }
@@ -163,18 +163,13 @@ func byCampaign(campaigns []telnyx.Campaign, records []telnyx.Assignment) (on []
 // settings reads the settings of the numbers that records name. It has none for numbers
 // that are not on the account.
 func (i importer) settings(ctx context.Context, records []telnyx.Assignment) (map[string]telnyx.Number, error) {
-	var numbers []string
-	for _, r := range records {
-		numbers = append(numbers, r.PhoneNumber)
-	}
-	slices.Sort(numbers)
-	numbers = slices.Compact(numbers)
+	numbers := numbersOf(records)
 	answer, err := i.client.Numbers(ctx, numbers)
 	if err != nil {
 		return nil, err
 	}
 	if unknown := len(numbers) - len(answer.Found) - len(answer.Absent); unknown > 0 {
-		return nil, fmt.Errorf("the messaging profiles of %s are not certain from Telnyx's answers; nothing was written, try again", status.Count(unknown, "number"))
+		return nil, fmt.Errorf("nothing was written: Telnyx's answers about the messaging profiles of %s are not conclusive; try again", status.Count(unknown, "number"))
 	}
 	return answer.Found, nil
 }
@@ -202,7 +197,7 @@ func (i importer) profile(ctx context.Context, profile, name string) (draft, err
 	e.MessagingProfileID = profile
 	e.takeProfile(rows, records)
 	if len(e.Numbers) == 0 {
-		return d, fmt.Errorf("campaign %s can take none of the numbers of messaging profile %s: %s", c.AssignmentID(), profile, e.omitted[0])
+		return d, fmt.Errorf("campaign %s cannot have any of the numbers of messaging profile %s: %s", c.AssignmentID(), profile, e.omitted[0])
 	}
 	e.finish(false)
 	d.entries = append(d.entries, e)

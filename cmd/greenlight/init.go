@@ -18,9 +18,9 @@ type initCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *initCommand) Help() string {
-	return `Writes config/plans, with the plan that greenlight plan import writes if TELNYX_API_KEY is set and numbers are
-attached, else with an example; config/plan.schema.json, for editors; and .env.example, with the settings. It asks
-nothing, changes nothing at Telnyx, and overwrites nothing.`
+	return `Writes a plan into config/plans, config/plan.schema.json for editors, and .env.example with the settings. The plan is
+that of greenlight plan import if TELNYX_API_KEY is set and numbers are attached, else an example. It asks nothing,
+changes nothing at Telnyx, and overwrites nothing.`
 }
 
 // plansFolder is where every command looks for plans by default.

@@ -18,8 +18,8 @@ import (
 
 type command struct {
 	Init   initCommand   `cmd:"" help:"Write a first plan and an example of the settings."`
-	Up     upCommand     `cmd:"" help:"Run webhook, assigner and NATS in this one process, against Telnyx."`
-	Demo   demoCommand   `cmd:"" help:"Run a demonstration of a few seconds against a simulated Telnyx. Needs no setup."`
+	Up     upCommand     `cmd:"" help:"Run webhook, assigner and NATS in one process."`
+	Demo   demoCommand   `cmd:"" help:"Run a demo of a few seconds against a simulated Telnyx. Needs no setup."`
 	Status statusCommand `cmd:"" help:"Show the state of every campaign and number."`
 	Why    whyCommand    `cmd:"" help:"Show the history of a number, its state, and what to do."`
 	Doctor doctorCommand `cmd:"" help:"Check NATS, disk, speed, clocks, keys and plans, and say what a 200 means here."`
@@ -37,7 +37,7 @@ type command struct {
 	Backup      backupCommand      `cmd:"" help:"Write all streams and the ledger to one file."`
 	Restore     restoreCommand     `cmd:"" help:"Restore streams and ledger from a backup."`
 	Simulator   simulatorCommand   `cmd:"" help:"Run a simulated Telnyx with the campaigns and numbers of your plans."`
-	Completion  completionCommand  `cmd:"" help:"Print the completion of commands for a shell."`
+	Completion  completionCommand  `cmd:"" help:"Print the completion script for a shell."`
 	Man         manCommand         `cmd:"" help:"Print the manual page."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
 	Help        helpCommand        `cmd:"" help:"Show the help of a command."`
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, out output) error {
 }
 
 // commandsFor returns what kong reads the arguments into: only the command that they begin
-// with, if they do, because reading the tags of all takes longer than most commands.
+// with, if any, because reading the tags of all commands takes longer than most commands run.
 func commandsFor(args []string) any {
 	all := reflect.TypeFor[command]()
 	var fields []reflect.StructField

@@ -107,13 +107,7 @@ func (k inForce) warn(w io.Writer) {
 // campaign returns what the ledger knows of a campaign that a person names, by the plan's
 // name or by one of its ids.
 func (k inForce) campaign(name string) (c ledger.Campaign, ok bool) {
-	for _, entry := range k.campaigns {
-		c := entry.Campaign
-		if c.Planned && c.Plan == name || slices.Contains(c.IDs(), name) {
-			return c, true
-		}
-	}
-	return c, false
+	return ledger.FindCampaign(k.campaigns, name)
 }
 
 // planOf returns the name of the entry that names each number. Records of a person's
@@ -148,7 +142,7 @@ func noCampaign(name string) error {
 
 // writing has the flags of commands that attach and remove.
 type writing struct {
-	Standalone bool `help:"Work without NATS. Use it only if no assigner runs: it cannot keep two programs from writing at the same time."`
+	Standalone bool `help:"Work without NATS. Use it only while no assigner runs, because two programs could then write at the same time."`
 	JSON       bool `help:"Print JSON."`
 	app.Telnyx `group:"Telnyx"`
 	where
@@ -194,11 +188,11 @@ func (w writing) checkAlone(ctx context.Context) error {
 	_, unreachable := errors.AsType[*app.Fault](err)
 	switch {
 	case err == nil:
-		return errors.New("a Greenlight runs here: leave out --standalone")
+		return errors.New("omit --standalone: Greenlight is running here")
 	case unreachable, errors.Is(err, jetstream.ErrBucketNotFound):
 		return nil
 	}
-	return fmt.Errorf("check that no Greenlight runs here: %w", err)
+	return fmt.Errorf("check whether Greenlight is running here: %w", err)
 }
 
 // standalone runs with a ledger that ends with the command.

@@ -164,7 +164,7 @@ func TestNumbersVerify_WithoutNATSReadsTheFiles(t *testing.T) {
 	w.number("+12125550143", diffProfile, springID, telnyx.Assigned)
 	w.number("+12125550145", diffProfile, "", "")
 	w.sim.AddCampaign(telnyxsim.Campaign{ID: foreignID, BrandID: "b1", ReferenceID: "promo-7", CampaignStatus: telnyx.CampaignMNOProvisioned})
-	const source = "Compared with the plan files of plans.yaml, since no running Greenlight could be asked."
+	const source = "Compared with the plan files at plans.yaml, because no running Greenlight answered."
 	w.wants("Complete: all 1 numbers", source, 0)(w.numbers("verify", "spring"))
 	w.wants("missing  +12125550145\n", source, 2)(w.numbers("verify", "review"))
 	w.natsURL = "nats://127.0.0.1:1"
@@ -202,8 +202,8 @@ func TestNumbers_StandaloneIsRefusedBesideALedger(t *testing.T) {
 	w := newNumbersWorld(t, twoEntries)
 	w.number("+12125550142", diffProfile, "", "")
 	w.hasLedger()
-	w.wants("", "a Greenlight runs here: leave out --standalone", 1)(w.numbers("assign", "+12125550142", "--campaign", oldID, "--standalone"))
-	w.wants("", "a Greenlight runs here: leave out --standalone", 1)(w.numbers("remove", "+12125550142", "--standalone", "--yes"))
+	w.wants("", "omit --standalone: Greenlight is running here", 1)(w.numbers("assign", "+12125550142", "--campaign", oldID, "--standalone"))
+	w.wants("", "omit --standalone: Greenlight is running here", 1)(w.numbers("remove", "+12125550142", "--standalone", "--yes"))
 	if writes := w.sim.Writes(); len(writes) > 0 {
 		t.Errorf("wrote %v", writes)
 	}
@@ -490,7 +490,7 @@ func TestOutcomes_KeepWhatIsKnownWhenALaterReadingFails(t *testing.T) {
 
 func TestExplain_SaysWhatToDoIfOthersKeepChangingIt(t *testing.T) {
 	got := explain(fmt.Errorf("write record: %w", ledger.ErrChanged), "a")
-	if want := "others keep changing it; run the command again"; !errors.Is(got, ledger.ErrChanged) || !strings.HasPrefix(got.Error(), want) {
+	if want := "other processes keep changing its record; run the command again"; !errors.Is(got, ledger.ErrChanged) || !strings.HasPrefix(got.Error(), want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

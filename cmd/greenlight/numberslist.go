@@ -29,8 +29,8 @@ type numbersListCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *numbersListCommand) Help() string {
-	return `Reads Telnyx now. A number with several records, for example a failed one, has a line for each. The plan is the
-entry that names the number in the plan set in force, as far as a running Greenlight can be asked.`
+	return `Reads from Telnyx. A number with several records, for example a failed one, has a line for each. PLAN is the entry
+that names the number in the plan set in force, if a running Greenlight answers.`
 }
 
 // listedNumber is a number and one of its records, in the form that --json prints.
@@ -66,7 +66,7 @@ func (c *numbersListCommand) Run(ctx context.Context, out output) error {
 		err = writeNumbers(out.Stdout, rows)
 	}
 	if err == nil && gaps != "" {
-		err = fmt.Errorf("the list is not complete: %s; try again", gaps)
+		err = fmt.Errorf("the list is incomplete: %s; try again", gaps)
 	}
 	return err
 }
@@ -108,17 +108,21 @@ func (c *numbersListCommand) read(ctx context.Context, client *telnyx.Client, kn
 
 // settingsOf reads the settings of the numbers that records name.
 func settingsOf(ctx context.Context, client *telnyx.Client, records []telnyx.Assignment) (telnyx.Rows[telnyx.Number], error) {
-	var numbers []string
-	for _, record := range records {
-		numbers = append(numbers, record.PhoneNumber)
-	}
-	slices.Sort(numbers)
-	found, err := client.Numbers(ctx, slices.Compact(numbers))
+	found, err := client.Numbers(ctx, numbersOf(records))
 	rows := telnyx.Rows[telnyx.Number]{Complete: true}
 	for _, n := range found.Found {
 		rows.All = append(rows.All, n)
 	}
 	return rows, err
+}
+
+// numbersOf returns the numbers that records name, sorted, each once.
+func numbersOf(records []telnyx.Assignment) (numbers []string) {
+	for _, record := range records {
+		numbers = append(numbers, record.PhoneNumber)
+	}
+	slices.Sort(numbers)
+	return slices.Compact(numbers)
 }
 
 // listNumbers joins records and settings, sorted by number. With onlyOwned the settings
@@ -168,7 +172,7 @@ type numbersVerifyCommand struct {
 	Plan       string `arg:"" optional:"" predictor:"campaign" help:"Plan entry to verify, by its name."`
 	Campaign   string `predictor:"campaign" placeholder:"ID" help:"Campaign to verify: Telnyx's id, TCR's id, or the plan's name."`
 	Profile    string `placeholder:"ID" help:"Messaging profile whose numbers belong on the campaign."`
-	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used if no running Greenlight can be asked (${default})."`
+	Plans      string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files to use if no running Greenlight answers (${default})."`
 	JSON       bool   `help:"Print JSON."`
 	app.Telnyx `group:"Telnyx"`
 	where
@@ -176,11 +180,11 @@ type numbersVerifyCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *numbersVerifyCommand) Help() string {
-	return `Compares the numbers of a plan entry, or of a messaging profile, with what is on the campaign at Telnyx now:
-missing (not on the campaign), extra (on it, and not in the pool), waiting (not yet with every carrier). A plan entry is
-that of the plan set in force, or of the plan files if no running Greenlight can be asked.
+	return `Compares the numbers of a plan entry, or of a messaging profile, with what is on the campaign at Telnyx now: missing
+(not on the campaign), extra (on it, but not in the pool), and waiting (not yet with every carrier). It uses the entry
+in the plan set in force, or in the plan files if no running Greenlight answers.
 
-Exits with 0 if the pool is complete, with 2 if there are gaps, with 1 on errors.`
+Exits with 0 if the pool is complete, with 2 if there are gaps, and with 1 on errors.`
 }
 
 // gaps is what the pool and the campaign do not share, in the form that --json prints.
@@ -211,7 +215,7 @@ func (c *numbersVerifyCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if !on.Complete {
-		return fmt.Errorf("the campaign's list is not complete: %s; try again", on.Why)
+		return fmt.Errorf("the campaign's list is incomplete: %s; try again", on.Why)
 	}
 	found := findGaps(want, campaign, on.All)
 	if c.JSON {
@@ -263,14 +267,9 @@ func withPool(ctx context.Context, client *telnyx.Client, set *plan.Set, want pl
 		return want, err
 	}
 	if !rows.Complete {
-		return want, fmt.Errorf("the list of messaging profile %s is not complete: %s; try again", want.NumberPool, rows.Why)
+		return want, fmt.Errorf("the list of messaging profile %s is incomplete: %s; try again", want.NumberPool, rows.Why)
 	}
-	var pool []plan.E164
-	for _, row := range rows.All {
-		if n, err := plan.ParseE164(row.PhoneNumber); err == nil && !row.Type.IsOther() {
-			pool = append(pool, n)
-		}
-	}
+	pool, _ := assigner.PoolOf(rows.All)
 	return set.WithPool(want, pool), nil
 }
 
@@ -293,7 +292,7 @@ func (c *numbersVerifyCommand) entry(known inForce, stderr io.Writer) (want plan
 	if !ok {
 		return want, nil, fmt.Errorf("%s has no entry named %s", plan.Printable(c.Plans), status.Plain(c.Plan, 100))
 	}
-	fmt.Fprintf(stderr, "Compared with the plan files of %s, since no running Greenlight could be asked.\n", plan.Printable(c.Plans))
+	fmt.Fprintf(stderr, "Compared with the plan files at %s, because no running Greenlight answered.\n", plan.Printable(c.Plans))
 	return want, files, nil
 }
 
@@ -351,7 +350,7 @@ func findGaps(want plan.Campaign, campaign telnyx.Campaign, records []telnyx.Ass
 
 func (g gaps) write(w io.Writer, total int) error {
 	if g.empty() {
-		_, err := fmt.Fprintf(w, "Complete: all %d numbers are on the campaign and with every carrier.\n", total)
+		_, err := fmt.Fprintf(w, "Complete: all %d numbers are on the campaign, and every carrier has them.\n", total)
 		return err
 	}
 	for _, part := range []struct {

@@ -23,7 +23,7 @@ const checkEvery = 2 * time.Second
 
 // naming has the flags of commands that write and that take a campaign by its plan's name.
 type naming struct {
-	Plans string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files, used with --standalone to find a campaign by its plan's name, and its max_numbers (${default})."`
+	Plans string `name:"plans" env:"PLANS" default:"config/plans" placeholder:"PATH" help:"Plan files to find a campaign by its plan's name, and its max_numbers, with --standalone (${default})."`
 	writing
 }
 
@@ -85,10 +85,10 @@ type numbersAssignCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *numbersAssignCommand) Help() string {
-	return `Attaches numbers by the assigner's own code and rules: the campaign must be approved, and a number that is in use
-elsewhere is taken only from a campaign that --move-from names. A number that is attached already is left alone.
+	return `Attaches numbers with the assigner's code and rules: the campaign must be approved, and a number on another campaign
+is moved only if --move-from names that campaign. A number that is already attached is not changed.
 
-Exits with 0 if all are accepted (with --wait: attached), with 3 if a person is needed for some, with 1 on errors.`
+Exits with 0 if all are accepted (with --wait: attached), with 3 if some need a person, and with 1 on errors.`
 }
 
 // Run attaches the numbers and prints a line for each.
@@ -141,7 +141,7 @@ func explain(err error, campaign string) error {
 	case telnyx.IsNotFound(err):
 		return noCampaign(campaign)
 	case errors.Is(err, ledger.ErrChanged):
-		return fmt.Errorf("others keep changing it; run the command again: %w", err)
+		return fmt.Errorf("other processes keep changing its record; run the command again: %w", err)
 	}
 	return err
 }
@@ -188,10 +188,10 @@ type numbersRemoveCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *numbersRemoveCommand) Help() string {
-	return `Shows what would be removed, asks, and removes it. A number that a plan in force names on that campaign is refused,
-because it would be attached again. Directly before each request the number's own record is read.
+	return `Shows what would be removed, asks, and removes it. Numbers that the plan in force names on that campaign are refused,
+because they would be attached again. Directly before each request, the number's own record is read.
 
-Exits with 0 if all are removed, with 3 if some were refused, with 1 on errors and without consent.`
+Exits with 0 if all are removed, with 3 if some were refused, and with 1 on errors or without consent.`
 }
 
 // Run removes the numbers and prints a line for each.
@@ -262,7 +262,7 @@ func (c *numbersRemoveCommand) entries(ctx context.Context, m *assigner.Manual, 
 		want.Numbers = numbers
 		return []plan.Campaign{want}, err
 	}
-	entries, others, err := m.Where(ctx, numbers)
+	entries, others, err := m.ByCampaign(ctx, numbers)
 	for _, result := range others {
 		if result.Done {
 			result.Refused = "It is on no campaign."
@@ -328,7 +328,7 @@ func (c consent) ask(w io.Writer, yes bool, lines []string) (bool, error) {
 	}
 	fmt.Fprintf(w, "%s:\n%s\n", c.head, strings.Join(lines, "\n"))
 	if app.Width(os.Stdin) == 0 {
-		return false, errors.New(c.refused + ": this needs --yes, since nobody can be asked")
+		return false, errors.New(c.refused + ": without a terminal to ask on, add --yes")
 	}
 	fmt.Fprintf(w, "%s %d? [y/N] ", c.verb, len(lines))
 	answer, err := bufio.NewReader(io.LimitReader(os.Stdin, 100)).ReadString('\n')

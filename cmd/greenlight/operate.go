@@ -133,7 +133,7 @@ func askToReconcile(ctx context.Context, publisher *events.Publisher, resumed le
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("resumed, but the assigner could not be asked to reconcile now; it does so at the next resync: %w", err)
+		return fmt.Errorf("resumed, but an immediate reconcile could not be requested; the next resync does it: %w", err)
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func writeResumed(w io.Writer, resumed ledger.Hold, names map[string]string, nam
 	switch {
 	case len(lines) > 0:
 	case named:
-		lines = []string{"Nothing to resume: none of these campaigns has its own hold."}
+		lines = []string{"Nothing to resume: none of these campaigns is on hold by itself."}
 	default:
 		lines = []string{"Nothing is on hold."}
 	}

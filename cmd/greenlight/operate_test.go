@@ -236,8 +236,8 @@ func TestResume_SaysThatTheAssignerCouldNotBeAsked(t *testing.T) {
 	}
 	var stdout strings.Builder
 	err = run(t.Context(), []string{"resume", "--nats-url", url}, output{&stdout, new(strings.Builder)})
-	if err == nil || !strings.Contains(err.Error(), "resumed, but the assigner could not be asked to reconcile") {
-		t.Errorf("got %v, want that the assigner could not be asked", err)
+	if err == nil || !strings.Contains(err.Error(), "resumed, but an immediate reconcile could not be requested") {
+		t.Errorf("got %v, want that no reconcile could be requested", err)
 	}
 	if got := stdout.String(); !strings.HasPrefix(got, "Resumed. Was on hold: everything, since ") {
 		t.Errorf("got %q, want what was resumed", got)

@@ -31,13 +31,21 @@ type planDiffCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *planDiffCommand) Help() string {
-	return `Shows what the assigner would do now. It uses the assigner's own code with a client that can only read.
+	return `Shows what the assigner would do now. It uses the assigner's code with a client that can only read.
 
-Signs: + attach, > move from another campaign, = already attached, ~ Telnyx is still processing it, or its answers
-are not conclusive, ! needs a person, ? on the campaign but not in its plan, - the same, and to be removed because of
-prune: true (shown only if a running Greenlight can be asked which numbers it attached). More of them than may go
-without a person have !. Earlier tries are not known: a number
-that waits after a failed try is shown as one to attach. greenlight plan preflight shows what would fail on approval.
+Signs:
+
+  '+'  attach
+  '>'  move from another campaign
+  '='  already attached
+  '~'  Telnyx is still processing it, or its answers are not conclusive
+  '!'  needs a person
+  '?'  on the campaign, but not in its plan
+  '-'  to be removed because of prune: true
+
+Removals are shown only if a running Greenlight answers, since only it knows which numbers it attached. Removals beyond
+the limit have !. Earlier tries are unknown, so a number that waits after a failed try has +. To see what would fail on
+approval, run greenlight plan preflight.
 
 Exits with
   0  if there is nothing to do and nothing is wrong
@@ -67,7 +75,7 @@ func (c *planDiffCommand) Run(ctx context.Context, out output) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	all, err := assigner.Foresee(ctx, assigner.NewObserver(client, concurrency), sets[0])
+	all, err := assigner.ForecastPlans(ctx, assigner.NewObserver(client, concurrency), sets[0])
 	if err != nil {
 		return err
 	}

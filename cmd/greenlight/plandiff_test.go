@@ -274,7 +274,7 @@ func TestPlanDiff_SignOfANumber(t *testing.T) {
 		"pending":                      {profile: diffProfile, on: springID, status: telnyx.PendingAssignment, sign: "~", what: "pending: Telnyx and the carriers are attaching it"},
 		"in an unknown state":          {profile: diffProfile, on: springID, status: "ON_ITS_WAY", sign: "~", what: "waits: its status is <ON_ITS_WAY>"},
 		"being taken off":              {profile: diffProfile, on: oldID, status: telnyx.PendingUnassignment, sign: "~", what: "being_processed: <it is being removed from campaign " + oldID + ">"},
-		"to be moved later":            {plan: named + ", move_from: [" + oldID + "]", profile: diffProfile, on: oldID, status: telnyx.PendingAssignment, sign: "~", what: "being_processed: <it is on its way to campaign " + oldID + ", and is moved when it has arrived>"},
+		"to be moved later":            {plan: named + ", move_from: [" + oldID + "]", profile: diffProfile, on: oldID, status: telnyx.PendingAssignment, sign: "~", what: "being_processed: <it is being attached to campaign " + oldID + ", and will be moved after that>"},
 		"on another campaign":          {profile: diffProfile, on: oldID, status: telnyx.Assigned, sign: "!", what: "other_campaign: <Telnyx has it on campaign " + oldID + " (ASSIGNED)>", code: 3},
 		"not ours":                     {foreign: true, sign: "!", what: "not_owned", code: 3},
 		"no long code":                 {profile: diffProfile, kind: "shortcode", sign: "!", what: "not_long_code: <Telnyx lists it as \"shortcode\">", code: 3},

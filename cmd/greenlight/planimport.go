@@ -29,12 +29,12 @@ type planImportCommand struct {
 // Help is what kong prints under the command's own help.
 func (c *planImportCommand) Help() string {
 	return `Writes a plan with the numbers that are on each campaign now, so that greenlight plan diff shows no changes. It only
-reads from Telnyx. Comments in the plan name what it leaves out, and why: campaigns that have no numbers or need a
+reads from Telnyx. Comments in the plan name what it leaves out, and why: campaigns without numbers or that need a
 person, and numbers that are not attached, are leaving, or need a person.
 
-With --from-profile, the plan has the numbers of the messaging profile instead, to be attached to the campaign.
+With --from-profile, the plan has the numbers of the messaging profile instead, to attach them to the campaign.
 
-Nothing is written unless every list was read to its end.`
+Nothing is written unless every list was read completely.`
 }
 
 // Run reads the account and writes the plan.

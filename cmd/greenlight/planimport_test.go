@@ -326,7 +326,7 @@ func TestPlanImport_RefusesAListThatIsNotComplete(t *testing.T) {
 		fmt.Fprintf(rw, `{"records":[{"phoneNumber":"+12125550100","campaignId":%q,"assignmentStatus":"ASSIGNED"}],"page":1,"totalRecords":%d}`, springID, 100+rows)
 	})
 	stdout, code, err := w.command(t.Context(), "plan", "import", "-o", file)
-	if code != 1 || err == nil || !strings.Contains(err.Error(), "is not complete") || stdout != "" {
+	if code != 1 || err == nil || !strings.Contains(err.Error(), "is incomplete") || stdout != "" {
 		t.Errorf("exit code %d, %v\n%s", code, err, stdout)
 	}
 	if exists(file) {

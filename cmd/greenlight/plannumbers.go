@@ -24,14 +24,14 @@ type planNumbersCommand struct {
 // Help is what kong prints under the command's own help.
 func (c *planNumbersCommand) Help() string {
 	return `Writes each number once, as +1 and ten digits on a line: a file for numbers_file. It reads (212) 555-0142,
-212.555.0142, 1-212-555-0142, '+12125550142 and the like. Ten digits are taken for a US number.
+212.555.0142, 1-212-555-0142, '+12125550142 and similar spellings. Ten digits count as a US number.
 
 Standard error shows each row that was changed, refused or repeated, with its number as the spreadsheet shows it.
 Rows without a number are skipped. Hidden rows are read.
 
 Exits with
   0  if every number was read
-  1  if the file cannot be read or has no good number; no list is written
+  1  if the file cannot be read or has no valid number; no list is written
   2  if rows were refused; the list of the others is written`
 }
 
@@ -40,7 +40,7 @@ func (c *planNumbersCommand) Run(out output) error {
 	rows := numbersReport{name: plan.Printable(filepath.Clean(c.File)), w: bufio.NewWriter(out.Stderr)}
 	numbers, err := plan.ReadNumbers(c.File, plan.NumbersOptions{Column: c.Column, Sheet: c.Sheet}, rows.add)
 	if err == nil && len(numbers) == 0 {
-		err = fmt.Errorf("%s: contains no number for a plan", rows.name)
+		err = fmt.Errorf("%s: contains no number that a plan can use", rows.name)
 	}
 	if err != nil {
 		return errors.Join(rows.w.Flush(), err)
@@ -65,7 +65,7 @@ func (c *planNumbersCommand) write(stdout io.Writer, numbers []plan.E164) error 
 		return err
 	}
 	if c.isInput() {
-		return fmt.Errorf("%s is the file that is read; give -o another name", plan.Printable(c.Output))
+		return fmt.Errorf("%s is also the input file; choose another name with -o", plan.Printable(c.Output))
 	}
 	return replaceFile(c.Output, text.String())
 }

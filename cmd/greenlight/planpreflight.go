@@ -21,12 +21,14 @@ type planPreflightCommand struct {
 
 // Help is what kong prints under the command's own help.
 func (c *planPreflightCommand) Help() string {
-	return `Reports what would fail when the campaigns are approved. Findings about campaigns: missing, mock, expired,
-rejected, suspended or full, ending soon, no number pool for that many numbers, or a webhookURL that may not reach
-Greenlight.
-Findings about numbers, by the assigner's own code: not on the account, not active, not a US long code, on no or
-another messaging profile, on another campaign, or failed at the carriers. Answers from Telnyx that are not conclusive
-are findings too. A campaign that is still in review is not a finding.
+	return `Reports what would fail when the campaigns are approved.
+
+Findings about campaigns: missing, mock, expired, rejected, suspended or full, ending soon, no number pool for that
+many numbers, or a webhookURL that may not lead to Greenlight.
+
+Findings about numbers: not on the account, not active, not a US long code, no messaging profile or another one, on
+another campaign, or failed at the carriers. Inconclusive answers from Telnyx are findings too. A campaign that is
+still in review is not a finding.
 
 It only reads. Exits with 0 if there are no findings, with 2 if there are any, and with 1 if plans have errors or
 Telnyx cannot be reached. Run it after each change of a plan, and again shortly before approval.`

@@ -114,8 +114,7 @@ func (c *simulatorCommand) Run(ctx context.Context, out output) error {
 }
 
 func (c *simulatorCommand) check() error {
-	to, err := url.Parse(c.WebhookURL)
-	if c.WebhookURL != "none" && (err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https") {
+	if _, ok := webURL(c.WebhookURL); !ok && c.WebhookURL != "none" {
 		return fmt.Errorf("--webhook-url: %q is not a URL; use a form like http://127.0.0.1:8080/webhooks/telnyx, or none", c.WebhookURL)
 	}
 	return nil

@@ -50,7 +50,7 @@ var waitCodes = map[status.Progress]int{status.AllAttached: 0, status.NotYet: 2,
 // Run prints the status of everything, or of what was named.
 func (c *statusCommand) Run(ctx context.Context, out output) error {
 	if c.Timeout != 0 && !c.Wait {
-		return errors.New("--timeout needs --wait")
+		return errors.New("--timeout requires --wait")
 	}
 	if c.Plans != "" {
 		if _, err := os.Stat(c.Plans); err != nil {

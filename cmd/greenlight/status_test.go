@@ -52,7 +52,9 @@ func TestStatus_WatchesAcrossARestartOfGreenlightUp(t *testing.T) {
 	}
 	ctx, end := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- run(ctx, []string{"status", "--watch", "--data", data, "--nats-url="}, output{&stdout, &stderr}) }()
+	go func() {
+		done <- run(ctx, []string{"status", "--watch", "--data", data, "--nats-url="}, output{&stdout, &stderr})
+	}()
 	shows(&stdout, "spring")
 	stop()
 	shows(&stderr, "Waiting for the server")

@@ -43,9 +43,3 @@ func writeNew(name, text string) error {
 	_, err = file.WriteString(text)
 	return errors.Join(err, file.Close())
 }
-
-// publicKeyOf returns the public key as Mission Control shows it.
-func publicKeyOf(key ed25519.PrivateKey) string {
-	public, _ := key.Public().(ed25519.PublicKey)
-	return base64.StdEncoding.EncodeToString(public)
-}

@@ -46,8 +46,8 @@ const keptPlans = "plans.last-good.yaml"
 // Help is what kong prints under the command's own help.
 func (c *upCommand) Help() string {
 	return `Two settings have no default: TELNYX_API_KEY and TELNYX_PUBLIC_KEY, both from Mission Control,
-Account, Keys & Credentials. Then put a plan into config/plans (see config/plan.example.yaml), start
-this, and set the campaign's webhookURL to https://<your host>/webhooks/telnyx.`
+Account, Keys & Credentials. Then put a plan into config/plans (see config/plan.example.yaml), run
+this command, and set the campaign's webhookURL to https://<your host>/webhooks/telnyx.`
 }
 
 // Run runs until it is stopped.

@@ -28,7 +28,7 @@ type whyCommand struct {
 func (c *whyCommand) Help() string {
 	return `Shows the number's plan entry, Telnyx's events about it and its campaign, what Greenlight read, decided and
 sent, Telnyx's answers, and the current state. It reads the ledger and the stream of events, never Telnyx.
-Events are kept for a week. Of older changes only the first of each kind is shown.`
+Events are kept for a week. Of older changes, only the first of each kind is shown.`
 }
 
 // Run prints the timeline of a number.

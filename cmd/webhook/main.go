@@ -12,7 +12,7 @@ import (
 func main() {
 	os.Exit(app.Main("webhook", func(ctx context.Context) error {
 		var c app.WebhookCommand
-		const about = "Takes Telnyx's 10DLC notifications and keeps them in NATS JetStream."
+		const about = "Receives Telnyx's 10DLC notifications and stores them in NATS JetStream."
 		if _, done, err := app.Parse(&c, "webhook", about, os.Args[1:], app.Text(os.Stdout)); done || err != nil {
 			return err
 		}

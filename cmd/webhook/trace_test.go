@@ -17,7 +17,7 @@ func TestWebhook_SendsTraces(t *testing.T) {
 	defer server.Close()
 	address, _ := commandtest.StartNATS(t)
 	sim, _ := commandtest.StartTelnyx(t)
-	door := commandtest.Start(t, commandName, "webhook takes deliveries", "NATS_URL="+address, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
+	door := commandtest.Start(t, commandName, "webhook accepts deliveries", "NATS_URL="+address, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
 		"LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0", "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL)
 	_, campaign := commandtest.Stage(t, sim, "http://"+door.Address("webhook")+webhook.Path)
 	must(t, sim.Approve(campaign.ID()))

@@ -29,7 +29,7 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 	server := testkit.NewProcess(t)
 	door := commandtest.Start(t, commandName, "status page at", "NATS_URL="+strings.Replace(server.URL, "//", "//t0ken@", 1), "TELNYX_PUBLIC_KEY="+telnyx.PublicKeyOf(key).String(),
 		"LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
-	door.Says("webhook takes deliveries")
+	door.Says("webhook accepts deliveries")
 	public, private := "http://"+door.Address("webhook"), "http://"+door.Address("status")
 	client := &http.Client{Timeout: answerLimit}
 	defer client.CloseIdleConnections()

@@ -31,7 +31,7 @@ func TestWebhook_HandsADeliveryToTheAssigner(t *testing.T) {
 	t.Parallel()
 	address, js := commandtest.StartNATS(t)
 	sim, baseURL := commandtest.StartTelnyx(t)
-	door := commandtest.Start(t, commandName, "webhook takes deliveries",
+	door := commandtest.Start(t, commandName, "webhook accepts deliveries",
 		"NATS_URL="+address, "TELNYX_PUBLIC_KEY="+sim.PublicKey(), "LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")
 	set, campaign := commandtest.Stage(t, sim, "http://"+door.Address("webhook")+webhook.Path)
 

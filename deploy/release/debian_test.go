@@ -198,7 +198,7 @@ func TestSnapshot_DebInstallsRunsUpgradesAndGoes(t *testing.T) {
 	ready := func() { t.Helper(); m.do(t, "greenlight", "up", "--healthcheck") }
 	ready()
 	status := m.property(t, "StatusText")
-	if !strings.HasPrefix(status, "Ready.") && !strings.HasPrefix(status, "Takes deliveries") {
+	if !strings.HasPrefix(status, "Ready.") && !strings.HasPrefix(status, "Accepts deliveries") {
 		t.Errorf("its status is %q", status)
 	}
 	t.Logf("status: %s", status)

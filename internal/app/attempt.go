@@ -62,7 +62,7 @@ func (a *attempt) until(ctx context.Context, log zerolog.Logger) bool {
 	for !a.isDone() {
 		err := a.once(ctx)
 		if err == nil {
-			log.Info().Msg("could " + a.what + " at last")
+			log.Info().Msg("retry succeeded: " + a.what)
 			break
 		}
 		if ctx.Err() != nil {

@@ -65,11 +65,11 @@ func buildMetric(b Build) prometheus.Collector {
 const scrapeTimeout = 2 * time.Second
 
 var (
-	waitingDesc       = desc("greenlight_events_waiting", "Messages that no assigner has got yet.")
-	openDesc          = desc("greenlight_events_open", "Messages that an assigner has got and not acknowledged.")
+	waitingDesc       = desc("greenlight_events_waiting", "Messages not yet delivered to an assigner.")
+	openDesc          = desc("greenlight_events_open", "Messages delivered to an assigner and not yet acknowledged.")
 	oldestDesc        = desc("greenlight_events_oldest_age_seconds", "Age of the oldest message that waits or is open; 0 if there is none.")
 	bytesDesc         = desc("greenlight_events_bytes", "Size of stream EVENTS.")
-	bytesMaxDesc      = desc("greenlight_events_bytes_most", "Size at which stream EVENTS is full and deliveries are answered 503.")
+	bytesMaxDesc      = desc("greenlight_events_bytes_limit", "Size at which stream EVENTS is full and deliveries are answered 503.")
 	listeningDesc     = desc("greenlight_assigner_listening", "1 while an assigner, in this process or another one, reads the stream.")
 	heldDesc          = desc("greenlight_assigner_held", "1 while everything is on hold: no new write request is sent to Telnyx.")
 	heldCampaignsDesc = desc("greenlight_campaigns_held", "Campaigns with their own hold.")
@@ -94,7 +94,7 @@ func streamMetrics(js jetstream.JetStream) prometheus.Collector {
 		out <- gauge(openDesc, float64(d.Open))
 		out <- gauge(oldestDesc, age)
 		out <- gauge(bytesDesc, float64(d.Room.Used))
-		out <- gauge(bytesMaxDesc, float64(d.Room.Most))
+		out <- gauge(bytesMaxDesc, float64(d.Room.Limit))
 		out <- gauge(listeningDesc, truth(!d.Idle))
 		out <- gauge(deadLettersDesc, float64(d.DeadLetters))
 		hold, err := ledger.ReadHold(ctx, js)

@@ -313,7 +313,7 @@ func TestMetrics_CountWhatHappened(t *testing.T) {
 		{"greenlight_assigner_active", "", 1},
 		{"greenlight_assigner_listening", "", 1},
 		{"greenlight_assigner_held", "", 0},
-		{"greenlight_assigner_stopped", "", 0},
+		{"greenlight_assigner_breaker_open", "", 0},
 		{"greenlight_assigner_resync_interval_seconds", "", 3600},
 		{"greenlight_assigner_attach_requests_total", `outcome="accepted"`, 2},
 		{"greenlight_build_info", fmt.Sprintf("commit=%q,date=%q,go=%q,version=%q", build.Commit, build.Date, build.Go, build.Version), 1},

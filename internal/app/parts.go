@@ -38,7 +38,7 @@ type Public struct {
 // its readiness turns false first; see [ServerOptions.Serve].
 func (p *Process) AddWebhook(config webhook.Config, listener net.Listener, public Public) error {
 	config.JetStream, config.Log, config.Metrics, config.Tracer = p.js, p.log, p.registry, p.tracer
-	config.Held = p.streams.pending
+	config.NotReady = p.streams.pending
 	hook, err := webhook.New(config)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (p *Process) AddWebhook(config webhook.Config, listener net.Listener, publi
 	public.Server.OnStop = hook.Stop
 	p.add("webhook", func(ctx context.Context) error {
 		p.log.Info().Str(telemetry.KeyPart, "webhook").Stringer(telemetry.KeyAddress, listener.Addr()).
-			Msg("webhook takes deliveries under " + webhook.Path)
+			Msg("webhook accepts deliveries at " + webhook.Path)
 		return public.Server.Serve(ctx, listener, hook.Handler())
 	})
 	if public.Certificates != nil {
@@ -150,7 +150,7 @@ func (p *Process) AddPlans(plans *Plans) {
 			log.Warn().Str(telemetry.KeyPlanHash, set.Hash).Msgf("%d more rows are set aside; greenlight plan validate lists them", more)
 		}
 		if err := plans.store(set); err != nil {
-			log.Warn().Err(err).Msg("a restart with faulty plans would not have this set")
+			log.Warn().Err(err).Msg("the plan set could not be saved for a restart with faulty plans")
 		}
 	}
 	p.add("plans", func(ctx context.Context) error {
@@ -239,7 +239,7 @@ func (p *Process) AddAssigner(ctx context.Context, config assigner.Config) error
 		return worker.Run(ctx)
 	})
 	p.objects.joined, p.objects.resync = p.joined, cmp.Or(config.Resync, assigner.DefaultResync)
-	p.objects.recreated = worker.LedgerMadeAgain
+	p.objects.recreated = worker.LedgerRecreated
 	return nil
 }
 

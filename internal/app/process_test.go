@@ -393,8 +393,8 @@ func TestAdd_RefusesWhatTheRoleRefuses(t *testing.T) {
 	p, err := app.New(t.Context(), testkit.Connect(t, testkit.Embedded(t)), 1, zerolog.Nop())
 	must(t, err)
 	for want, err := range map[string]error{
-		"webhook: no verifier":                                 p.AddWebhook(webhook.Config{}, listen(t), app.Public{}),
-		"assigner: Telnyx, JetStream and Plans are all needed": p.AddAssigner(t.Context(), assigner.Config{}),
+		"webhook: no verifier":                               p.AddWebhook(webhook.Config{}, listen(t), app.Public{}),
+		"assigner: Telnyx, JetStream and Plans are required": p.AddAssigner(t.Context(), assigner.Config{}),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)

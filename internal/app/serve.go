@@ -54,7 +54,7 @@ func Listen(address string) (net.Listener, error) {
 			err = failed.Err // the rest repeats the address
 		}
 		if lookup, ok := errors.AsType[*net.DNSError](err); ok && lookup.IsNotFound {
-			err = errors.New("the host is not known")
+			err = errors.New("unknown host")
 		}
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
 	}

@@ -63,8 +63,8 @@ func NewParser(cli any, name, description string, stdout io.Writer, more ...kong
 // that its suggestion is never what was meant.
 var shortFlag = regexp.MustCompile(`^(unknown flag -[^-])(, did you mean .*)?$`)
 
-// faultOf returns what is wrong with the arguments, for an argument that begins with one dash
-// with how to write it.
+// faultOf returns what is wrong with the arguments. For a value that begins with a dash, it
+// adds how to write it.
 func faultOf(err error) error {
 	if found := shortFlag.FindStringSubmatch(err.Error()); found != nil {
 		return errors.New(found[1] + "; before a value that begins with a dash, write --")
@@ -243,10 +243,10 @@ func fileError(err error) error {
 }
 
 // readCount reads a whole number within bounds.
-func readCount(faults *Faults, setting, text string, least, most int) int {
+func readCount(faults *Faults, setting, text string, lowest, highest int) int {
 	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		faults.addValue(setting, text, fmt.Sprintf("a whole number from %d to %d", least, most))
+	if err != nil || n < lowest || n > highest {
+		faults.addValue(setting, text, fmt.Sprintf("a whole number from %d to %d", lowest, highest))
 	}
 	return n
 }
@@ -271,9 +271,9 @@ func readYes(faults *Faults, setting, text string) bool {
 }
 
 // readDuration reads a duration within bounds, which between describes.
-func readDuration(faults *Faults, setting, text string, least, most time.Duration, between, example string) time.Duration {
+func readDuration(faults *Faults, setting, text string, lowest, highest time.Duration, between, example string) time.Duration {
 	d, err := time.ParseDuration(text)
-	if err != nil || d < least || d > most {
+	if err != nil || d < lowest || d > highest {
 		faults.addValue(setting, text, "a duration from "+between+", for example "+example)
 	}
 	return d

@@ -19,7 +19,7 @@ import (
 
 // NATS is the server that has the streams.
 type NATS struct {
-	URL     string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS server with JetStream, ${min_server} or newer, for example nats://localhost:4222. Separate several by commas."`
+	URL     string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"NATS server with JetStream, ${min_server} or newer, for example nats://localhost:4222. Separate several with commas."`
 	URLFile string `name:"nats-url-file" env:"NATS_URL_FILE" placeholder:"FILE" help:"File with the URL, if it has a token in it."`
 	Creds   string `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file for the NATS account."`
 }
@@ -144,7 +144,7 @@ func (s NATS) connectTo(faults *Faults, address string, connect connectFunc, nam
 		return nil // other faults come first
 	}
 	if !isNATSList(address) {
-		faults.add("NATS_URL", "is not the URL of a NATS server", "Use one like nats://localhost:4222, and separate several by commas. In a password or token, write %25 for a percent sign.")
+		faults.add("NATS_URL", "is not the URL of a NATS server", "Use one like nats://localhost:4222, and separate several with commas. In a password or token, write %25 for a percent sign.")
 		return nil
 	}
 	nc, err := connect(address, name, options...)

@@ -66,7 +66,7 @@ func baseURLFault(address string) string {
 	case err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http":
 		return "is not a URL"
 	case base.User != nil:
-		return "contains a user name or password, which Telnyx does not take"
+		return "contains a user name or password, which Telnyx does not accept"
 	case base.RawQuery != "" || base.Fragment != "":
 		return "has a query or a fragment"
 	case base.Scheme == "http" && !status.IsLoopback(net.JoinHostPort(base.Hostname(), "0")):

@@ -35,7 +35,7 @@ func (p *Process) notify(ctx context.Context) {
 	}
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		p.log.Warn().Err(err).Msg("systemd's watchdog is not fed")
+		p.log.Warn().Err(err).Msg("systemd's watchdog cannot be used")
 	}
 	poll, timeout, started, said := startPoll, readyTimeout, false, ""
 	for {
@@ -89,7 +89,7 @@ func (p *Process) readiness(ctx context.Context, timeout time.Duration) (ready b
 		switch {
 		case err == nil:
 		case webhook && check.Role == status.RoleAssigner:
-			says = "Takes deliveries, but the assigner is not ready: " + err.Error()
+			says = "Accepts deliveries, but the assigner is not ready: " + err.Error()
 		default:
 			return false, oneLine("Not ready: " + check.Name + ": " + err.Error())
 		}

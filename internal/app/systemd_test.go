@@ -95,7 +95,7 @@ func TestProcess_NotifiesSystemdOfRealReadiness(t *testing.T) {
 		t.Errorf("got %q: it was ready twice", got)
 	}
 	refused.Store(true)
-	until("STATUS=Takes deliveries, but the assigner is not ready: Telnyx refuses the API key")
+	until("STATUS=Accepts deliveries, but the assigner is not ready: Telnyx refuses the API key")
 	until("WATCHDOG=1")
 	end := make(chan struct{})
 	hang.Store(&end)

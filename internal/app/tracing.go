@@ -115,7 +115,7 @@ func (r *reporter) report(err error) {
 	case lost:
 		text := err.Error()
 		r.log.Warn().Str(zerolog.ErrorFieldName, strings.ToValidUTF8(text[:min(len(text), maxTraceError)], "")).
-			Msg("traces are lost, which affects nothing else")
+			Msg("traces are lost; nothing else is affected")
 	default:
 		r.log.Info().Msg("traces are accepted again")
 	}

@@ -16,23 +16,22 @@ import (
 )
 
 const (
-	// readingLasts is for how long numbers are attached on one reading of the campaign:
-	// it may have been suspended meanwhile and the event that said so lost.
-	readingLasts = time.Minute
-	// writeChecksLast is how old the last checks before a write, and the record that it
-	// rests on, may be when it is sent: the network, NATS or the process may have been
-	// slow, and a person may have held everything or moved the number meanwhile.
-	writeChecksLast = time.Second
+	// maxReadAge is the age of the last read of the campaign up to which numbers are attached:
+	// it may have been suspended since, and the event lost.
+	maxReadAge = time.Minute
+	// maxCheckAge is the age up to which the last checks before a write count. If the network,
+	// NATS or the process is slow, somebody may hold everything or move the number meanwhile.
+	maxCheckAge = time.Second
 )
 
-// errLate is why a write was not sent whose last checks were too old.
+// errLate is the error of a write that was not sent because its last checks were too old.
 var errLate = errors.New("not sent: its last checks were too old")
 
 // errInterrupted ends the writes of a reconcile that another one is about to follow.
 var errInterrupted = errors.New("interrupted by a newer request")
 
-// apply sends the writes, several at a time. They end early when the plan or the
-// campaign changes, when a person holds them, or when the circuit breaker opens.
+// apply sends the writes, several at a time. It ends early if the plan or the campaign
+// changes, the campaign is put on hold, or the circuit breaker opens.
 func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	if len(due) == 0 {
 		return nil
@@ -40,13 +39,13 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	working, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	workers := min(r.a.perCampaign(), len(due))
-	ready := make(chan Decision, len(due)) // one whose worker has stopped blocks nobody
+	ready := make(chan Decision, len(due)) // buffered, since the workers may stop early
 	var group errgroup.Group
 	group.Go(func() error {
 		defer close(ready)
 		for i, d := range due {
 			if working.Err() != nil || i >= workers && r.a.breaker.err() != nil {
-				break // the first ones are sent on trial
+				break // the first ones may be the breaker's trial
 			}
 			if i >= workers {
 				r.recordQueued(ctx, d, i)
@@ -63,7 +62,7 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 				}
 				if err := r.a.guard(r.req.key, func() error { return r.write(working, d) }); err != nil {
 					if !isWriteError(err) {
-						stop(err) // else another one may be on trial
+						stop(err) // not for a write error, since another write may be the trial
 					}
 					return err
 				}
@@ -73,17 +72,17 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	}
 	err := group.Wait()
 	if cause := context.Cause(working); cause != nil {
-		err = cause // what others return then is only that they were stopped
+		err = cause // the others only report that they were stopped
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	// The records of those that were not sent still have what was true before.
+	// The records of those that were not sent are out of date.
 	left := slices.DeleteFunc(due, func(d Decision) bool { return r.isRecorded(d.Record.Number) })
 	leftErr := r.recordAll(ctx, left)
 	trialClosedIt := isWriteError(err) && r.a.breaker.err() == nil
 	if errors.Is(err, errInterrupted) || trialClosedIt {
-		r.checkAt(r.a.now()) // the next reconcile goes by what is true then
+		r.checkAt(r.a.now())
 	}
 	if trialClosedIt || errors.Is(err, errInterrupted) || errors.Is(err, errHeld) { // the end of a hold asks for a reconcile
 		err = nil
@@ -91,9 +90,8 @@ func (r *reconcile) apply(ctx context.Context, due []Decision) error {
 	return cmp.Or(err, leftErr)
 }
 
-// recordQueued records of a number that is not begun at once that it waits its turn, and
-// when that is about. That is an estimate, not a time to reconcile. If it fails, the write
-// finds out what is wrong.
+// recordQueued records that a number is queued, with an estimate of its turn, which is not a
+// time to reconcile. If it fails, the write reports what is wrong.
 func (r *reconcile) recordQueued(ctx context.Context, d Decision, place int) {
 	if known := r.known(plan.E164(d.Record.Number)); known.State == ledger.Planned && known.Reason == ledger.Queued {
 		return
@@ -110,12 +108,11 @@ func isWriteError(err error) bool {
 
 // write sends one request, or records why not.
 //
-// First it waits for everything there is to wait for: a slot and the rate limiter.
-// Then it makes sure that everything that it goes by is still true: the number's own
-// record where the request could take something away, and last what a person may have
-// changed meanwhile. Then it claims the number in the ledger and sends the request at
-// once. From the claim on it carries through even if the process is being stopped, so
-// that the outcome is known.
+// First it waits for a slot and the rate limiter. Then it checks that the decision is still
+// right: it reads the number's own record if the request could take something away, and last
+// it checks pin, hold and plan. Then it claims the number in the ledger and sends the request
+// without waiting. After the claim, it completes even if the process is stopping, so that the
+// outcome is recorded.
 func (r *reconcile) write(ctx context.Context, d Decision) error {
 	if open := r.a.breaker.allowWrite(r.req.key); open != nil {
 		return open // its campaign's record says so
@@ -156,29 +153,28 @@ func (r *reconcile) write(ctx context.Context, d Decision) error {
 	return r.conclude(ctx, d, answer)
 }
 
-// callsFor is how many calls are made between the wait and the end of a write.
+// callsFor is how many calls a write makes after its wait.
 func callsFor(d Decision) int {
 	calls := 1
 	if d.Write != WriteAttach {
 		calls++ // its record
 	}
 	if d.SetProfile != "" {
-		calls += 3 // its settings, by one id or the other, and the profile
+		calls += 3 // its settings, by either of two ids, and the profile
 	}
 	return calls
 }
 
-// reserve waits for a slot and for the calls of a write, and ends with a reading of the
-// campaign that is not old. Events that come while it waits are left to the next write,
-// so that many of them do not keep the numbers from being attached. A reading that became
-// old in the wait is made again with a call of the reservation: at a low rate it would
-// always be old after another wait.
+// reserve waits for a slot and for the calls of a write. Afterwards, the last read of the
+// campaign is recent. Events during the wait are left to the next write, so that many events
+// do not delay all writes. If the read became old during the wait, the campaign is read with
+// a reserved call: at a low rate, it would be old again after another wait.
 func (r *reconcile) reserve(ctx context.Context, calls int) (reserved context.Context, release func(), err error) {
 	if err := r.refresh(ctx); err != nil {
 		return nil, nil, err
 	}
 	reserved, release, err = r.reserveCalls(ctx, calls)
-	if err != nil || r.removes != nil || r.readingAge() <= readingLasts {
+	if err != nil || r.removes != nil || r.readingAge() <= maxReadAge {
 		return reserved, release, err
 	}
 	release()
@@ -205,8 +201,8 @@ func (r *reconcile) reserveCalls(ctx context.Context, calls int) (reserved conte
 	return reserved, release, nil
 }
 
-// isOutdated reports whether another reconcile must follow, since the plan or the
-// campaign has changed, or because a person asks.
+// isOutdated reports whether another reconcile must follow, because the plan or the campaign
+// has changed or a person asks.
 func (r *reconcile) isOutdated() bool {
 	if r.removes != nil {
 		return false // a person may remove numbers from a campaign in any phase
@@ -215,8 +211,8 @@ func (r *reconcile) isOutdated() bool {
 	return phase != ledger.PhaseApproved || !r.isPlanned() || r.a.queue.isUrgent(r.req.key)
 }
 
-// mayWrite makes sure that nothing has changed that would forbid the write: the plan,
-// the campaign, the pin, and what a person holds.
+// mayWrite checks that nothing has changed that forbids the write: the pin, the hold, the plan
+// and the campaign.
 func (r *reconcile) mayWrite(ctx context.Context, write Write) error {
 	if !r.a.isPinned(ctx) || write == WriteRemove && r.a.config.PlanFault() != nil {
 		return errInterrupted
@@ -225,8 +221,11 @@ func (r *reconcile) mayWrite(ctx context.Context, write Write) error {
 	if err != nil {
 		return err
 	}
-	if r.isHeld(hold) || r.isHeld(*r.a.hold.Load()) {
-		return errHeld
+	// A recreated bucket has no hold until it is restored, so the last known hold counts too.
+	for _, known := range []ledger.Hold{hold, *r.a.hold.Load()} {
+		if _, held := r.heldBy(known); held {
+			return errHeld
+		}
 	}
 	if r.isOutdated() {
 		return errInterrupted
@@ -234,25 +233,22 @@ func (r *reconcile) mayWrite(ctx context.Context, write Write) error {
 	return nil
 }
 
-// isHeld reports whether the campaign is held, by whichever of its ids. A bucket that was
-// lost and made again is empty for a moment, until it has the hold again; what this process
-// has heard last counts as well.
-func (r *reconcile) isHeld(hold ledger.Hold) bool {
+// heldBy returns the hold of the campaign, under any of its ids.
+func (r *reconcile) heldBy(hold ledger.Hold) (ledger.HeldBy, bool) {
 	c := r.reading()
-	_, held := hold.Of(r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID())
-	return held
+	return hold.Of(r.req.key, string(c.CampaignID), string(c.TCRCampaignID), plan.Campaign{ReferenceID: c.ReferenceID}.ID())
 }
 
-// errHeld ends the writes of a campaign that a person holds.
+// errHeld ends the writes of a campaign on hold.
 var errHeld = errors.New("on hold")
 
-// isFresh reports whether the last reading of the campaign still counts. One from
-// before an event about the campaign does not.
+// isFresh reports whether the last read of the campaign still counts. It does not if there
+// was an event about the campaign since.
 func (r *reconcile) isFresh() bool {
 	r.mu.Lock()
 	began := r.readBegan
 	r.mu.Unlock()
-	return r.readingAge() <= readingLasts && !r.a.queue.changedSince(r.req.key, began)
+	return r.readingAge() <= maxReadAge && !r.a.queue.changedSince(r.req.key, began)
 }
 
 // readingAge is how long ago the campaign was read.
@@ -262,14 +258,14 @@ func (r *reconcile) readingAge() time.Duration {
 	return r.a.now().Sub(r.readAt)
 }
 
-// reading returns the campaign as it was read last.
+// reading returns the campaign as last read.
 func (r *reconcile) reading() telnyx.Campaign {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.campaign
 }
 
-// refresh reads the campaign again when the last reading is old.
+// refresh reads the campaign again if the last read is old.
 func (r *reconcile) refresh(ctx context.Context) error {
 	if r.removes != nil || r.isFresh() { // a person may remove numbers from a campaign in any phase
 		return nil
@@ -277,15 +273,15 @@ func (r *reconcile) refresh(ctx context.Context) error {
 	r.refreshing.Lock()
 	defer r.refreshing.Unlock()
 	if r.isFresh() {
-		return nil // another one has just read it
+		return nil // another worker has just read it
 	}
 	return r.readAgain(ctx)
 }
 
-// readAgain reads the campaign. Its reading counts from the answer, since the call may have
-// waited long for the limiter.
+// readAgain reads the campaign. Its age counts from the answer, since the call may have waited
+// for the limiter.
 func (r *reconcile) readAgain(ctx context.Context) error {
-	began := time.Now() // an event that comes while it is read asks for another one
+	began := time.Now() // an event during the read requires another read
 	campaign, err := r.a.observer.campaigns.read(ctx, r.want)
 	if err != nil {
 		return &readError{err}
@@ -296,8 +292,8 @@ func (r *reconcile) readAgain(ctx context.Context) error {
 	return nil
 }
 
-// isPlanned reports whether the entry of this reconcile is the one in force: a number
-// that was taken out of the plan meanwhile must not be attached.
+// isPlanned reports whether this reconcile's entry is still in force. A number that has left
+// the plan must not be attached.
 func (r *reconcile) isPlanned() bool {
 	set := r.a.config.Plans()
 	if set == r.set {
@@ -307,9 +303,9 @@ func (r *reconcile) isPlanned() bool {
 	return planned && want.Hash() == r.entryHash && want.NumberPool == ""
 }
 
-// proven reads what a write rests on once more where doing it wrongly would take
-// something away: a PUT takes a number from whatever campaign it is on, a PATCH from
-// whatever profile. Without a proof the decision is another one, without a write.
+// proven reads the number again if a wrong write could take something away: a PUT takes a
+// number from any campaign, and a PATCH from any profile. Without a proof, it returns a
+// decision without a write.
 func (r *reconcile) proven(ctx context.Context, d Decision) (Decision, error) {
 	number := plan.E164(d.Record.Number)
 	if d.SetProfile != "" {
@@ -357,7 +353,7 @@ func (r *reconcile) unproven(d Decision, cause error) (Decision, error) {
 	return r.withoutWrite(d, "the last read before the request failed: "+errorWords(cause)), nil
 }
 
-// withoutWrite turns a decision into one that waits for another reading.
+// withoutWrite turns a decision into one that waits for another read.
 func (r *reconcile) withoutWrite(d Decision, why string) Decision {
 	d.Write, d.SetProfile = WriteNone, ""
 	if d.Record.Reason == ledger.Queued || d.Record.Reason == "" {
@@ -367,9 +363,9 @@ func (r *reconcile) withoutWrite(d Decision, why string) Decision {
 	return d
 }
 
-// claim records that a request for the number is about to be sent. It fails if any record
-// of the number has changed since the decision, so that of two processes, or campaigns,
-// that both want the number one gets an error and sends nothing.
+// claim records that a request for the number is about to be sent. It fails if any record of
+// the number has changed since the decision, so only one of two processes, or of two
+// campaigns, can send a request for it.
 func (r *reconcile) claim(ctx context.Context, d Decision) error {
 	n, now := d.Record, r.a.now().UTC()
 	n.State, n.Since, n.Reason, n.Detail, n.NextAt = ledger.Attaching, now, "", "", time.Time{}
@@ -400,19 +396,18 @@ func (r *reconcile) claim(ctx context.Context, d Decision) error {
 	return nil
 }
 
-// What the ledger says was sent.
+// The requests, as the ledger records them.
 const (
 	sentPost   = http.MethodPost + " /10dlc/phone_number_campaigns"
 	sentPut    = http.MethodPut + " /10dlc/phone_number_campaigns/{phoneNumber}"
 	sentDelete = http.MethodDelete + " /10dlc/phone_number_campaigns/{phoneNumber}"
 )
 
-// send sends the request: a POST, a PUT for a number that is to be moved, or a DELETE. A number
-// without a messaging profile is put on the plan's first, since Telnyx attaches no
-// other. Nothing is sent any more once the checks before are too old.
+// send sends the POST, PUT or DELETE, unless the last checks are too old. Telnyx attaches only
+// numbers with a messaging profile, so it first sets the plan's if the number has none.
 func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Answer {
 	answer := Answer{Moved: d.Write == WriteMove}
-	if time.Since(checked) > writeChecksLast {
+	if time.Since(checked) > maxCheckAge {
 		answer.Err = errLate
 		return answer
 	}
@@ -421,7 +416,7 @@ func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Ans
 			return answer
 		}
 	}
-	if time.Since(checked) > writeChecksLast {
+	if time.Since(checked) > maxCheckAge {
 		answer.Err = errLate
 		return answer
 	}
@@ -437,7 +432,7 @@ func (r *reconcile) send(ctx context.Context, d Decision, checked time.Time) Ans
 	return answer
 }
 
-// conclude decides what became of the request and records it.
+// conclude interprets the answer and records the outcome.
 func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) error {
 	c := r.caseOf(plan.E164(d.Record.Number))
 	c.Answer, c.Leaving = &answer, d.Write == WriteRemove
@@ -474,11 +469,11 @@ func (r *reconcile) conclude(ctx context.Context, d Decision, answer Answer) err
 	return nil
 }
 
-// writesWork takes in that Telnyx accepted a write for a campaign. If it refused the
-// account before, the campaigns that waited continue at once.
+// writesWork notes that Telnyx accepted a write for a campaign. If that closes the circuit
+// breaker, the campaigns that waited are reconciled at once.
 func (a *Assigner) writesWork(key string) {
-	waiting, healed := a.breaker.wrote()
-	if !healed {
+	waiting, recovered := a.breaker.wrote()
+	if !recovered {
 		return
 	}
 	a.log.Info().Msg("Telnyx accepts the account's requests again")
@@ -487,7 +482,7 @@ func (a *Assigner) writesWork(key string) {
 	}
 }
 
-// outcomeOf says what came of a request.
+// outcomeOf returns the outcome of a request.
 func outcomeOf(err error) ledger.Outcome {
 	switch {
 	case err == nil:
@@ -501,8 +496,8 @@ func outcomeOf(err error) ledger.Outcome {
 	}
 }
 
-// noteRefusalOfAll remembers a refusal that holds for every other number as well: the
-// campaign is full, or no more are taken today.
+// noteRefusalOfAll remembers a refusal that applies to all other numbers too: the campaign is
+// full, or a daily quota is used up.
 func (r *reconcile) noteRefusalOfAll(n ledger.Number, answer Answer) {
 	complaint := telnyx.ComplaintIn(answer.Record.FailureText())
 	if answer.Err != nil {
@@ -526,10 +521,10 @@ func (r *reconcile) refusedAll() *ledger.Number {
 	return r.refusal
 }
 
-// classify says what an error of Telnyx means. Whether a 403 concerns the key is
-// proven with a call that names no number and no campaign; if it does, or if the answer
-// was 401, the circuit breaker opens. Without an answer to that call the 403 is
-// transient. The caller must not hold a reservation of the limiter.
+// classify returns the class of an error. After a 403, a call that names no number or campaign
+// shows whether the key is refused; without an answer to that call, the 403 is transient. If
+// the key is refused, the circuit breaker opens. The caller must not hold a reservation of the
+// limiter.
 func (a *Assigner) classify(ctx context.Context, err error) (telnyx.ErrorClass, *openError) {
 	class := telnyx.Classify(err)
 	switch {

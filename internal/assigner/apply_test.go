@@ -313,7 +313,7 @@ func TestAccount_RefusedOnTwoNumbersLetsOneTrialThroughAMinute(t *testing.T) {
 	}
 	r.sim.ClearFaults()
 	for range 10 { // refused numbers wait longer
-		r.advance(accountMost)
+		r.advance(accountMax)
 		r.reconcile(testCampaign)
 		r.reconcile(otherCampaign)
 	}

@@ -18,13 +18,13 @@ func TestInsist_AsksAgainWhenNobodyAnswers(t *testing.T) {
 	}{
 		"answered at once":        {0, nil, 0},
 		"refused at once":         {0, refused, 0},
-		"answered the third time": {2, nil, 2 * askAgain},
-		"refused the second time": {1, refused, askAgain},
+		"answered the third time": {2, nil, 2 * ensureTimeout},
+		"refused the second time": {1, refused, ensureTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				begun, tries := time.Now(), 0
-				err := insist(t.Context(), func(ctx context.Context) error {
+				err := retryTimeouts(t.Context(), func(ctx context.Context) error {
 					if tries++; tries <= test.silent {
 						<-ctx.Done()
 						return fmt.Errorf("make bucket: %w", ctx.Err())
@@ -44,7 +44,7 @@ func TestInsist_EndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		begun := time.Now()
-		err := insist(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		err := retryTimeouts(ctx, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		if took := time.Since(begun); !errors.Is(err, context.DeadlineExceeded) || took != 10*time.Second {
 			t.Errorf("got %v after %s", err, took)
 		}

@@ -12,49 +12,49 @@ import (
 )
 
 const (
-	// trialEvery is how often an open circuit breaker lets one call try.
+	// trialEvery is how often an open circuit breaker lets one call through.
 	trialEvery = time.Minute
-	// writesForgotten is how long after its last trial an open circuit breaker closes if
-	// nobody has asked for another: nothing is left to write.
+	// writesForgotten is how long after the time of its next trial an open circuit breaker
+	// closes if no write asks for that trial: nothing is left to write.
 	writesForgotten = 30 * time.Minute
-	// checkLasts is for how long a call that worked proves that the key is accepted. It is
-	// shorter than the time between two readings that prove something.
-	checkLasts = 2 * time.Second
-	// keyCheckTime is how long that call may take.
-	keyCheckTime = 10 * time.Second
-	// trialPatience is how long the campaign whose turn it is may take to come for
-	// its trial before the next one gets it.
+	// keyCheckLasts is how long the answer to a key check counts. It is shorter than the time
+	// between two reads that confirm each other.
+	keyCheckLasts = 2 * time.Second
+	// keyCheckTimeout bounds a key check.
+	keyCheckTimeout = 10 * time.Second
+	// trialPatience is how long the campaign that is next may leave its trial unused before
+	// the following campaign gets it.
 	trialPatience = 15 * time.Second
 )
 
 // breaker is the circuit breaker of the account. It opens in two ways:
 //
-//   - Telnyx refuses the key, as a call that names no number and no campaign proves.
-//     Then nothing is read or written. The same call, once a minute, closes it.
-//   - Telnyx refuses writes because of the account, for two different numbers with no
-//     success in between. Then one write a minute is let through, of each waiting
-//     campaign in turn, so that one number that is refused for a reason of its own
-//     keeps no other campaign waiting. The first write that is accepted closes it.
+//   - Telnyx refuses the key, which a call that names no number or campaign shows. Then
+//     nothing is read or written. It closes when that call, once a minute, succeeds.
+//   - Telnyx refuses writes because of the account, for two different numbers without a
+//     success in between. Then it lets one write a minute through, from each waiting campaign
+//     in turn, so that one refused number does not block other campaigns. The first accepted
+//     write closes it.
 //
 // Safe for concurrent use.
 type breaker struct {
 	now func() time.Time
-	// checkKey makes the call that proves whether the key is accepted, healed is called
-	// when it is again.
-	checkKey func(context.Context) error
-	healed   func()
+	// checkKey makes the call that shows whether the key is accepted. recovered is called when
+	// it is accepted again.
+	checkKey  func(context.Context) error
+	recovered func()
 
-	checking sync.Mutex // guards what follows
-	// checked is the class of the latest answer to that call, empty if it worked.
+	checking sync.Mutex // guards checked and checkedAt
+	// checked is the class of the latest answer to checkKey, empty if the key was accepted.
 	checked   telnyx.ErrorClass
 	checkedAt time.Time
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex // guards the fields below
 	key    *outage
 	writes *outage
-	// refused is the number that was refused last because of the account.
+	// refused is the number that was last refused because of the account.
 	refused string
-	// waiting are the campaigns whose writes were not let through, the next one first.
+	// waiting are the campaigns whose writes were blocked, the next one first.
 	waiting []string
 }
 
@@ -65,20 +65,20 @@ type outage struct {
 	trialAt time.Time
 }
 
-// openError is the error of work that an open breaker did not let through.
+// openError is the error of work that an open breaker blocked.
 type openError struct{ outage }
 
 func (e *openError) Error() string {
 	return fmt.Sprintf("circuit breaker open until %s (%s): %s", e.trialAt.UTC().Format(time.RFC3339), e.reason, e.detail)
 }
 
-// check makes a call that names no number and no campaign, and returns the class of its
-// error, empty if it worked. An answer counts for a moment, since many ask at once.
+// check makes a call that names no number or campaign, and returns the class of its error,
+// empty if it succeeded. Concurrent callers share an answer.
 func (b *breaker) check(ctx context.Context) telnyx.ErrorClass {
 	b.checking.Lock()
 	defer b.checking.Unlock()
-	if now := b.now(); b.checkedAt.IsZero() || now.Sub(b.checkedAt).Abs() >= checkLasts {
-		ctx, cancel := context.WithTimeout(ctx, keyCheckTime)
+	if now := b.now(); b.checkedAt.IsZero() || now.Sub(b.checkedAt).Abs() >= keyCheckLasts {
+		ctx, cancel := context.WithTimeout(ctx, keyCheckTimeout)
 		defer cancel()
 		b.checked = telnyx.Classify(b.checkKey(ctx))
 		b.checkedAt = b.now()
@@ -86,7 +86,7 @@ func (b *breaker) check(ctx context.Context) telnyx.ErrorClass {
 	return b.checked
 }
 
-// allow lets work through unless the key is refused. When a trial is due it makes it.
+// allow returns nil unless the key is refused. If a trial is due, it makes it.
 func (b *breaker) allow(ctx context.Context) *openError {
 	if open := b.keyOutage(); open == nil || b.now().Before(open.trialAt) {
 		return open
@@ -96,10 +96,10 @@ func (b *breaker) allow(ctx context.Context) *openError {
 	defer b.mu.Unlock()
 	switch {
 	case b.key == nil:
-		return nil // somebody else has tried meanwhile
+		return nil // another trial succeeded
 	case class == "":
 		b.key = nil
-		b.healed()
+		b.recovered()
 		return nil
 	case !b.now().Before(b.key.trialAt):
 		b.key.trialAt = b.now().Add(trialEvery)
@@ -116,7 +116,7 @@ func (b *breaker) keyOutage() *openError {
 	return &openError{*b.key}
 }
 
-// refuseKey opens the breaker for everything. Alarm reports whether it was closed.
+// refuseKey opens the breaker for everything. It reports an alarm if it was closed before.
 func (b *breaker) refuseKey(cause error) (open *openError, alarm bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -125,9 +125,8 @@ func (b *breaker) refuseKey(cause error) (open *openError, alarm bool) {
 	return &openError{*b.key}, alarm
 }
 
-// refuseWrite takes in that Telnyx refused a number because of the account. Alarm
-// reports whether a person must know: the refusal opens the breaker for writes, or the
-// number was refused so often that it needs a person by itself.
+// refuseWrite notes that Telnyx refused a number because of the account. It reports an alarm
+// if that opens the breaker for writes, or if the number now needs a person.
 func (b *breaker) refuseWrite(number string, needsPerson bool, cause error) (alarm bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -141,25 +140,26 @@ func (b *breaker) refuseWrite(number string, needsPerson bool, cause error) (ala
 	return alarm
 }
 
-// wrote takes in that Telnyx accepted a write. Healed reports whether that closes the
-// breaker; waiting are the campaigns whose writes were not let through.
-func (b *breaker) wrote() (waiting []string, healed bool) {
+// wrote notes that Telnyx accepted a write. It reports whether that closes the breaker, and
+// which campaigns waited.
+func (b *breaker) wrote() (waiting []string, recovered bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	waiting, healed = b.waiting, b.writes != nil
+	waiting, recovered = b.waiting, b.writes != nil
 	b.refused, b.writes, b.waiting = "", nil, nil
-	return waiting, healed
+	return waiting, recovered
 }
 
-// expire closes the breaker for writes if nobody asks any more. b.mu is held.
+// expire closes the breaker for writes if no write has asked for a long time. The caller must
+// hold b.mu.
 func (b *breaker) expire() {
 	if b.writes != nil && b.now().Sub(b.writes.trialAt) > writesForgotten {
 		b.refused, b.writes, b.waiting = "", nil, nil
 	}
 }
 
-// allowWrite lets a campaign's write through, or says until when it waits. A campaign
-// that is let through while the breaker is open has used up its turn.
+// allowWrite returns nil if a campaign may write, else until when it must wait. A write during
+// an outage uses up the campaign's turn.
 func (b *breaker) allowWrite(campaign string) *openError {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -19,9 +19,9 @@ var (
 // breakerRig is a breaker with a fake clock and a fake answer to its checks of the key.
 type breakerRig struct {
 	*breaker
-	clock          time.Time
-	answer         error
-	checks, healed int
+	clock             time.Time
+	answer            error
+	checks, recovered int
 }
 
 func newBreakerRig() *breakerRig {
@@ -30,7 +30,7 @@ func newBreakerRig() *breakerRig {
 		now:      func() time.Time { return r.clock },
 		checkKey: func(context.Context) error { r.checks++; return r.answer },
 	}
-	r.breaker.healed = func() { r.healed++ }
+	r.breaker.recovered = func() { r.recovered++ }
 	return r
 }
 
@@ -61,8 +61,8 @@ func TestBreaker_ARefusedKeyStopsEverythingWithOneAlarm(t *testing.T) {
 	}
 	b.answer = nil
 	b.clock = b.clock.Add(trialEvery)
-	if open := b.allow(t.Context()); open != nil || b.err() != nil || b.healed != 1 {
-		t.Errorf("got %v, %v, healed %d times; want it closed once", open, b.err(), b.healed)
+	if open := b.allow(t.Context()); open != nil || b.err() != nil || b.recovered != 1 {
+		t.Errorf("got %v, %v, recovered %d times; want it closed once", open, b.err(), b.recovered)
 	}
 }
 
@@ -86,9 +86,9 @@ func TestBreaker_AnswerAboutTheKeyCountsForAMoment(t *testing.T) {
 	if b.checks != 1 {
 		t.Errorf("got %d checks at the same time, want 1", b.checks)
 	}
-	b.clock = b.clock.Add(checkLasts)
+	b.clock = b.clock.Add(keyCheckLasts)
 	if b.check(t.Context()); b.checks != 2 {
-		t.Errorf("got %d checks after %s, want 2", b.checks, checkLasts)
+		t.Errorf("got %d checks after %s, want 2", b.checks, keyCheckLasts)
 	}
 }
 
@@ -103,8 +103,8 @@ func TestBreaker_LetsWorkThroughIfTheKeyWasAcceptedMeanwhile(t *testing.T) {
 		b.key = nil
 		return errors.New("no answer")
 	}
-	if open := b.allow(t.Context()); open != nil || b.healed != 0 {
-		t.Errorf("got %v, healed %d times; want it let through", open, b.healed)
+	if open := b.allow(t.Context()); open != nil || b.recovered != 0 {
+		t.Errorf("got %v, recovered %d times; want it let through", open, b.recovered)
 	}
 }
 
@@ -143,10 +143,10 @@ func TestBreaker_OpensForWritesWhenTwoNumbersAreRefused(t *testing.T) {
 	if b.allow(t.Context()) != nil {
 		t.Error("reads are stopped as well")
 	}
-	if _, healed := b.wrote(); !healed || b.allowWrite("c") != nil || b.err() != nil {
+	if _, recovered := b.wrote(); !recovered || b.allowWrite("c") != nil || b.err() != nil {
 		t.Error("a write that was accepted does not close it")
 	}
-	if _, healed := b.wrote(); healed {
+	if _, recovered := b.wrote(); recovered {
 		t.Error("closed twice")
 	}
 }

@@ -15,20 +15,20 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// missFor is how long a search that found nothing is not repeated: it reads every
-// campaign of every brand.
+// missFor is how long a search without a result is not repeated: it reads every campaign of
+// every brand.
 const missFor = 10 * time.Minute
 
-// campaigns finds campaigns at Telnyx by any of their ids. It remembers which Telnyx
-// id a campaign has that the plan names otherwise, and under which key the ledger
-// keeps a campaign that an event names. Safe for concurrent use.
+// campaigns finds campaigns at Telnyx by any of their ids. It remembers the Telnyx id of
+// campaigns that the plan names by another id, and the ledger's key for each id in an event.
+// Safe for concurrent use.
 type campaigns struct {
 	telnyx *telnyx.Client
 	now    func() time.Time
 
 	mu     sync.Mutex
-	keys   map[string]string          // any id of a campaign -> its key
-	byKey  map[string]ledger.Campaign // its ids as they were learned last
+	keys   map[string]string          // by any id of the campaign
+	byKey  map[string]ledger.Campaign // only the ids
 	misses map[string]time.Time       // by searchedFor: when a search found nothing
 }
 
@@ -36,7 +36,7 @@ func newCampaigns(client *telnyx.Client, now func() time.Time) *campaigns {
 	return &campaigns{telnyx: client, now: now, keys: map[string]string{}, byKey: map[string]ledger.Campaign{}, misses: map[string]time.Time{}}
 }
 
-// learn takes in the ids of a campaign. One that was never read has none.
+// learn remembers the ids of a campaign. One that was never read has none.
 func (c *campaigns) learn(known ledger.Campaign) {
 	if known.TelnyxID == "" && known.TCRID == "" {
 		return
@@ -44,15 +44,15 @@ func (c *campaigns) learn(known ledger.Campaign) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	ids := ledger.Campaign{ID: known.ID, TelnyxID: known.TelnyxID, TCRID: known.TCRID, BrandID: known.BrandID}
-	for _, id := range ids.IDs() { // no reference: a campaign that was filed anew has the same one
+	for _, id := range ids.IDs() { // no reference: a campaign that was filed again has the same one
 		c.keys[id] = known.ID
 	}
 	ids.ReferenceKey = known.ReferenceKey
 	c.byKey[known.ID] = ids
 }
 
-// key returns the key of the campaign with the given id; the id itself when the
-// campaign was never read.
+// key returns the key of the campaign with the given id, or the id itself if the campaign was
+// never read.
 func (c *campaigns) key(id string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,8 +67,7 @@ func (c *campaigns) known(key string) ledger.Campaign {
 	return c.byKey[key]
 }
 
-// id returns Telnyx's own id of the campaign with the given key, empty when it is not
-// known.
+// id returns Telnyx's own id of the campaign with the given key, empty if unknown.
 func (c *campaigns) id(key string) telnyx.CampaignID {
 	return telnyx.CampaignID(c.known(key).TelnyxID)
 }
@@ -77,8 +76,7 @@ func (c *campaigns) id(key string) telnyx.CampaignID {
 // (https://github.com/team-telnyx/openapi, partner campaigns).
 var tcrID = regexp.MustCompile(`^C[A-Z0-9]{5,8}$`)
 
-// entryFor returns an entry that names the campaign with the given id, for a campaign
-// that no plan names.
+// entryFor returns an entry for a campaign that no plan names.
 func entryFor(id string) plan.Campaign {
 	if tcrID.MatchString(id) {
 		return plan.Campaign{TCRCampaignID: telnyx.TCRCampaignID(id)}
@@ -86,14 +84,13 @@ func entryFor(id string) plan.Campaign {
 	return plan.Campaign{CampaignID: telnyx.CampaignID(id)}
 }
 
-// read reads the campaign that the entry selects. [telnyx.IsNotFound] recognises the
-// error for one that does not exist.
+// read reads the campaign that the entry selects. The error for one that does not exist
+// matches [telnyx.IsNotFound].
 //
-// A TCR id may be that of a campaign shared with the account, or of one of its own.
-// Telnyx reads its own campaigns by its own ids only, so one that is planned
-// otherwise is searched for in the lists. The id that a search found may die: a
-// campaign that was filed anew has a new id and the same reference, so the search is
-// repeated when the remembered campaign has expired or does not exist any more.
+// A TCR id may belong to a campaign that is shared with the account, or to one of its own.
+// Telnyx finds the account's campaigns only by Telnyx's ids, so others are searched for in the
+// lists. A campaign that is filed again has a new id and the same reference, so the search is
+// repeated if the campaign that it found has expired or no longer exists.
 func (c *campaigns) read(ctx context.Context, want plan.Campaign) (telnyx.Campaign, error) {
 	if want.CampaignID != "" {
 		return c.telnyx.Campaign(ctx, want.CampaignID)
@@ -117,12 +114,12 @@ func (c *campaigns) read(ctx context.Context, want plan.Campaign) (telnyx.Campai
 	}
 	own, searchErr := c.search(ctx, want)
 	if telnyx.IsNotFound(searchErr) && !telnyx.IsNotFound(err) {
-		return shared, err // more than "not there": the search only found nothing
+		return shared, err // it says more than that the search found nothing
 	}
 	return own, searchErr
 }
 
-// isOver reports a campaign that will not come back.
+// isOver reports a campaign that has ended for good.
 func isOver(c telnyx.Campaign) bool {
 	return c.Status == telnyx.StatusExpired || c.CampaignStatus == telnyx.CampaignTCRExpired
 }
@@ -154,7 +151,7 @@ func (c *campaigns) search(ctx context.Context, want plan.Campaign) (telnyx.Camp
 			missing = fmt.Sprintf("the campaigns of brand %s are not all known: %s", brand, listed.Why)
 		}
 		for _, candidate := range listed.All {
-			// The oldest come first. The youngest that is not over is the one.
+			// The oldest come first. The newest that is not over counts.
 			if selects(want, candidate) && (found.CampaignID == "" || !isOver(candidate)) {
 				found = candidate
 			}
@@ -183,7 +180,7 @@ func selects(want plan.Campaign, c telnyx.Campaign) bool {
 	}
 }
 
-// notFound is what Telnyx itself would answer if it could be asked by such ids.
+// notFound is the error for a campaign that a search did not find, as from Telnyx.
 func notFound(want plan.Campaign) error {
 	return fmt.Errorf("search for campaign %s: %w", want.ID(), &telnyx.APIError{
 		Method: "GET", Route: "/10dlc/campaign", Status: 404,
@@ -191,8 +188,7 @@ func notFound(want plan.Campaign) error {
 	})
 }
 
-// searchedFor is what a search goes by: the same reference under another brand is
-// another search.
+// searchedFor identifies a search. Another brand may have the same reference.
 func searchedFor(want plan.Campaign) string { return want.ID() + " " + want.BrandID }
 
 func (c *campaigns) missed(want plan.Campaign) {
@@ -217,12 +213,12 @@ func (c *campaigns) missedLately(want plan.Campaign) bool {
 	return missed && c.now().Sub(at) < missFor
 }
 
-// mostFiled bounds the campaigns that [campaigns.filed] keeps.
-const mostFiled = 20_000
+// maxFiled bounds the campaigns that [campaigns.filed] keeps.
+const maxFiled = 20_000
 
 // filed lists the account's campaigns, brand by brand, for a resync of many that are not
-// approved. It takes at most so many calls, which is what reading each by itself would take;
-// whatever it does not have is read by itself.
+// approved. It makes at most the given number of calls: as many as reading each campaign
+// separately. Campaigns that are not in the list are read separately.
 func (c *campaigns) filed(ctx context.Context, calls int) (telnyx.Rows[telnyx.Campaign], error) {
 	var filed telnyx.Rows[telnyx.Campaign]
 	brands, total, err := c.telnyx.BrandsPage(ctx, 1)
@@ -230,8 +226,8 @@ func (c *campaigns) filed(ctx context.Context, calls int) (telnyx.Rows[telnyx.Ca
 		return filed, nil
 	}
 	for _, brand := range brands {
-		// It takes no more calls, or memory, than reading each by itself.
-		for page, pages := 1, 1; page <= pages && pages-page < calls && len(filed.All) < mostFiled; page++ {
+
+		for page, pages := 1, 1; page <= pages && pages-page < calls && len(filed.All) < maxFiled; page++ {
 			found, total, err := c.telnyx.CampaignsPage(ctx, brand.BrandID, page)
 			calls--
 			if err != nil || len(found) == 0 {
@@ -254,8 +250,8 @@ func indexCampaigns(all []telnyx.Campaign) map[telnyx.CampaignID]telnyx.Campaign
 	return index
 }
 
-// otherEntry returns the set's entry, other than the one with the given key, that
-// names the campaign by one of its ids. Of several it is the one that counts.
+// otherEntry returns the set's entry, other than the one with the given key, that names the
+// campaign by one of its ids. Of several, it returns the one that counts.
 func otherEntry(set *plan.Set, key string, c telnyx.Campaign) (plan.Campaign, bool) {
 	ids := []string{string(c.CampaignID), string(c.TCRCampaignID)}
 	if c.ReferenceID != "" {
@@ -270,16 +266,16 @@ func otherEntry(set *plan.Set, key string, c telnyx.Campaign) (plan.Campaign, bo
 	return plan.Campaign{}, false
 }
 
-// namedTwice says of an entry that another one for the same campaign counts.
+// namedTwice says that another entry for the same campaign counts.
 func namedTwice(duplicate plan.Campaign) string {
 	return fmt.Sprintf("the plan names this campaign twice, here and as %s (%s): put the numbers in one place", duplicate.ID(), duplicate.Position)
 }
 
-// EntryFor returns the set's entry for the campaign, by whichever of its ids that names it.
+// EntryFor returns the set's entry for the campaign, whichever of its ids names it.
 func EntryFor(set *plan.Set, c telnyx.Campaign) (plan.Campaign, bool) { return otherEntry(set, "", c) }
 
-// isMissing reports a campaign that Telnyx says is not there, or, with 403, not for
-// this account. It is believed when a second reading agrees, see [missingTwice].
+// isMissing reports that Telnyx does not have the campaign, or, with a 403, not for this
+// account. A second read must agree, see [missingReads].
 func isMissing(err error, class telnyx.ErrorClass) bool {
 	return telnyx.IsNotFound(err) || class == telnyx.ClassForbidden
 }

@@ -24,7 +24,7 @@ func TestFiled_EndsWithTheCampaignsThatAreKept(t *testing.T) {
 			}
 		} else {
 			pages[brand]++
-			total = 2 * mostFiled
+			total = 2 * maxFiled
 			for i := range perPage {
 				records = append(records, fmt.Sprintf(`{"campaignId":"%s-%s-%d"}`, brand, r.URL.Query().Get("page"), i))
 			}
@@ -33,10 +33,10 @@ func TestFiled_EndsWithTheCampaignsThatAreKept(t *testing.T) {
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 	})}}
 	filed, err := newCampaigns(client, time.Now).filed(t.Context(), 100_000)
-	if err != nil || len(filed.All) != mostFiled {
-		t.Errorf("got %d campaigns and %v, want %d", len(filed.All), err, mostFiled)
+	if err != nil || len(filed.All) != maxFiled {
+		t.Errorf("got %d campaigns and %v, want %d", len(filed.All), err, maxFiled)
 	}
-	if got := pages["brand-0"]; got != mostFiled/perPage || len(pages) != 1 {
-		t.Errorf("read %d pages of the first brand and of %d brands, want %d of the first alone", got, len(pages), mostFiled/perPage)
+	if got := pages["brand-0"]; got != maxFiled/perPage || len(pages) != 1 {
+		t.Errorf("read %d pages of the first brand and of %d brands, want %d of the first alone", got, len(pages), maxFiled/perPage)
 	}
 }

@@ -16,34 +16,35 @@ import (
 )
 
 const (
-	// carriersLast is how long the carriers' status of a campaign is kept while nothing
-	// else about the campaign changes. Each change comes with an event.
+	// carriersLast is how long the carriers' status of an unchanged campaign is kept. Changes
+	// come with an event.
 	carriersLast = 6 * time.Hour
 	// carriersRetry is the wait after it could not be read.
 	carriersRetry = 10 * time.Minute
-	// carriersTime bounds a reading, since an event about the campaign waits for it.
-	carriersTime = time.Second
-	// Without an event, the carriers of carriersBurst campaigns are read at once, and then of
-	// one each carriersEvery: 20 in a resync of 15 minutes.
+	// carriersTimeout bounds one read, since an event about the campaign waits for it.
+	carriersTimeout = time.Second
+	// Without an event, the carriers of at most carriersBurst campaigns are read at once, and
+	// then of one campaign every carriersEvery: 20 in 15 minutes.
 	carriersBurst = 20
 	carriersEvery = 45 * time.Second
-	// mostCarriers bounds the carriers of a campaign, carrierText their words in bytes.
-	mostCarriers, carrierText = 20, 40
+	// maxCarriers bounds the carriers of a campaign, maxCarrierText each of their texts in
+	// bytes.
+	maxCarriers, maxCarrierText = 20, 40
 )
 
 // Carriers reads the carriers' status of campaigns. It is safe for concurrent use.
 type Carriers struct {
 	client *telnyx.Client
-	budget *rate.Limiter // of readings without an event
+	budget *rate.Limiter // for reads without an event
 
 	naming sync.Mutex // held while names are read, so that they are read once
 
 	mu    sync.Mutex
 	names map[string]string    // by network id
-	due   map[string]time.Time // when a campaign is read again, by its key
+	due   map[string]time.Time // of the next read, by the campaign's key
 }
 
-// NewCarriers returns a Carriers that knows nothing yet.
+// NewCarriers returns a Carriers that has read nothing yet.
 func NewCarriers(client *telnyx.Client) *Carriers {
 	budget := rate.NewLimiter(rate.Every(carriersEvery), carriersBurst)
 	return &Carriers{client: client, budget: budget, names: map[string]string{}, due: map[string]time.Time{}}
@@ -63,7 +64,7 @@ func (c *Carriers) Read(ctx context.Context, campaign telnyx.Campaign) ([]ledger
 		return nil, err
 	}
 	networks := slices.Sorted(maps.Keys(states))
-	networks = networks[:min(len(networks), mostCarriers)]
+	networks = networks[:min(len(networks), maxCarriers)]
 	names := c.namesOf(ctx, campaign.CampaignID, networks)
 	var carriers []ledger.Carrier
 	for _, network := range networks {
@@ -73,7 +74,7 @@ func (c *Carriers) Read(ctx context.Context, campaign telnyx.Campaign) ([]ledger
 }
 
 func clip(text string) string {
-	return strings.ToValidUTF8(text[:min(len(text), carrierText)], "")
+	return strings.ToValidUTF8(text[:min(len(text), maxCarrierText)], "")
 }
 
 // namesOf returns the carriers' names, or their ids. They are read when a network is new.
@@ -99,8 +100,8 @@ func (c *Carriers) namesOf(ctx context.Context, id telnyx.CampaignID, networks [
 	return names
 }
 
-// isDue reports whether the carriers' status of a campaign must be read again although
-// nothing has changed. Recorded says that the ledger has it.
+// isDue reports whether the carriers' status of an unchanged campaign must be read. Recorded
+// says that the ledger has it.
 func (c *Carriers) isDue(key string, recorded bool, now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,10 +117,10 @@ func (c *Carriers) readAgainAt(key string, at time.Time) {
 	c.due[key] = at
 }
 
-// readCarriers records the carriers' status, if it may have changed: when the campaign is
-// read for the first time, when it has changed or an event says so, and every few hours. It
-// comes after everything else and not while a request for the campaign waits. What cannot be
-// read stays as it was: nothing is decided by it.
+// readCarriers records the carriers' status if it may have changed: after the first read of
+// the campaign, after a change or an event, and every few hours. It runs last, and not while
+// another request for the campaign waits. If it cannot be read, the old status stays, since no
+// decision depends on it.
 func (r *reconcile) readCarriers(ctx context.Context) error {
 	c := r.entry.Campaign
 	if !r.planned || !r.wasRead() || c.Reason != "" || r.a.queue.waits(r.req.key) {
@@ -133,7 +134,7 @@ func (r *reconcile) readCarriers(ctx context.Context) error {
 		r.a.carriers.readAgainAt(r.req.key, r.a.now())
 		return nil
 	}
-	reading, cancel := context.WithTimeout(telnyx.Routine(ctx), carriersTime)
+	reading, cancel := context.WithTimeout(telnyx.Routine(ctx), carriersTimeout)
 	defer cancel()
 	carriers, err := r.a.carriers.Read(reading, r.campaign)
 	if err != nil {

@@ -44,7 +44,7 @@ func TestReconcile_ClaimOutlastsOldReadings(t *testing.T) {
 
 // A write whose last checks are too old is not sent, and is retried soon.
 func TestReconcile_DoesNotSendOnOldChecks(t *testing.T) {
-	answer := (&reconcile{}).send(t.Context(), Decision{Write: WriteMove}, time.Now().Add(-writeChecksLast))
+	answer := (&reconcile{}).send(t.Context(), Decision{Write: WriteMove}, time.Now().Add(-maxCheckAge))
 	if !errors.Is(answer.Err, errLate) || telnyx.WasSent(answer.Err) {
 		t.Fatalf("got %v, want that it was not sent", answer.Err)
 	}

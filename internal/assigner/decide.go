@@ -15,42 +15,39 @@ import (
 
 // The waits that [Decide] chooses.
 const (
-	// soon is the wait after something that settles by itself within seconds: a lost
-	// answer, a request that was never sent, an absence that must be confirmed.
+	// soon is the wait after something that resolves itself within seconds: a lost answer, a
+	// request that was never sent, an absence that must be confirmed.
 	soon = 5 * time.Second
-	// A refused request is repeated after refusedBase, then after three times as long
-	// each time, up to refusedMost.
+	// A refused request is repeated after refusedBase, tripled each time up to refusedMax.
 	refusedBase = 20 * time.Second
-	refusedMost = 6 * time.Hour
-	// accountMost bounds that wait if the account is why: the circuit breaker lets one
-	// request a minute through, which needs a number that may be tried.
-	accountMost = 5 * time.Minute
-	// A request that failed for a passing reason is repeated after passingBase, then
-	// after twice as long each time, up to passingMost.
-	passingBase = 15 * time.Second
-	passingMost = time.Hour
-	// What Telnyx is processing is checked after half the time that it has taken so
-	// far, within these bounds.
-	recheckLeast = 30 * time.Second
-	recheckMost  = time.Hour
-	// dueSoon is how much earlier than its time a number is tried together with
-	// others, so that one reconcile serves them all.
+	refusedMax  = 6 * time.Hour
+	// accountMax bounds that wait if the account is refused: the circuit breaker lets one
+	// request a minute through, and some number must be due for it.
+	accountMax = 5 * time.Minute
+	// A request that failed for a transient reason is repeated after transientBase, doubled
+	// each time up to transientMax.
+	transientBase = 15 * time.Second
+	transientMax  = time.Hour
+	// What Telnyx is processing is checked after half of the time that it has taken so far,
+	// within these bounds.
+	recheckMin = 30 * time.Second
+	recheckMax = time.Hour
+	// dueSoon is how early a number may be tried, so that one reconcile tries several.
 	dueSoon = 3 * time.Second
-	// moveSettle is how long Telnyx may keep showing a moved number on its old
-	// campaign before the move is sent again. Nobody publishes a figure.
+	// moveSettle is how long Telnyx may show a moved number on its old campaign before the
+	// move is sent again. Telnyx publishes no figure.
 	moveSettle = time.Hour
 )
 
 // How often a kind of failure must repeat before a person is asked.
 const (
-	// personAfterRefusals is also the number of spaced refusals, with fresh reads in
-	// between, that prove that Telnyx refuses a number.
+	// personAfterRefusals spaced refusals, with fresh reads in between, prove that Telnyx
+	// refuses a number.
 	personAfterRefusals = 3
 	personAfterBusy     = 12
 	personAfterSilence  = 12
-	// absentTwice: that the account does not have a number is believed when a second,
-	// later reading agrees.
-	absentTwice = 2
+	// absentReads is how many reads must agree that the account does not have a number.
+	absentReads = 2
 )
 
 // Ownership is what was proven about a number and the account.
@@ -63,46 +60,46 @@ const (
 	NotOnAccount
 )
 
-// Case is everything that [Decide] goes by. It is plain data.
+// Case is the input of [Decide]. It is plain data.
 type Case struct {
 	// Entry is the plan's entry for the campaign, EntryHash its hash as loaded.
 	Entry     plan.Campaign
 	EntryHash string
-	// Campaign is the campaign as read. Phase and Why are [PhaseOf] it, or missing.
+	// Campaign is the campaign as read. Phase and Why are its [PhaseOf], or say that it is
+	// missing.
 	Campaign telnyx.Campaign
 	Phase    ledger.Phase
 	Why      string
 	// PendingDeadline is how long Telnyx may process a number.
 	PendingDeadline time.Duration
-	// Urgent says that a person asked, so that waits are cut short. CampaignChanged says
-	// that an event about the campaign came, which cuts the waits that are the campaign's.
+	// Urgent says that a person asked, which ends waits. CampaignChanged says that there was
+	// an event about the campaign, which ends waits for the campaign.
 	Urgent, CampaignChanged bool
 
-	// Change is what [plan.Diff] makes of the number's records. RecordUnknown says
-	// why the records do not settle it, empty if they do.
+	// Change is the result of [plan.Diff]. RecordUnknown says why the number's records are
+	// not conclusive; it is empty if they are.
 	Change        plan.Change
 	RecordUnknown string
-	// Account has the number's own settings if Ownership is Owned. AbsentAt is when the
-	// reading began that proves NotOnAccount.
+	// Account has the number's settings if Ownership is Owned. AbsentAt is when the read began
+	// that proves NotOnAccount.
 	Ownership Ownership
 	Account   telnyx.Number
 	AbsentAt  time.Time
-	// Leaving says that the number is to be removed from the campaign, once the plan has
-	// not named it for LeaveAfter. PlanFault says why that is not known, empty if it is;
-	// TooMany why a person is needed first, empty if none is.
+	// Leaving says that the number is to be removed from the campaign, once the plan has not
+	// named it for LeaveAfter. PlanFault, if not empty, says why the current plan is unknown,
+	// and TooMany why a person is needed first.
 	Leaving            bool
 	LeaveAfter         time.Duration
 	PlanFault, TooMany string
-	// NoRoom says why the campaign has no room for the number, empty if it has.
+	// NoRoom, if not empty, says why the campaign has no room for the number.
 	NoRoom string
-	// ClaimEnds is when the request that the ledger knows of is certainly over; zero
-	// if it knows of none.
+	// ClaimEnds is when the claimed request is certainly over; zero if there is none.
 	ClaimEnds time.Time
-	// OtherClaim is a campaign for which a request for this number may be under way
+	// OtherClaim is another campaign that may have an unfinished request for this number
 	// until OtherClaimEnds; empty if there is none.
 	OtherClaim     string
 	OtherClaimEnds time.Time
-	// Answer is what came of the request that was just sent; nil before.
+	// Answer is the result of the request that was just sent; nil before that.
 	Answer *Answer
 
 	// Record is the ledger's record of the number; the zero value if there is none.
@@ -110,12 +107,12 @@ type Case struct {
 	Now    time.Time
 }
 
-// Answer is what came of a request to attach or move a number.
+// Answer is the result of a request to attach, move or remove a number.
 type Answer struct {
 	// Record is Telnyx's answer if Err is nil.
 	Record telnyx.Assignment
-	// Err is why there is none, Class what that means. A 403 has the class forbidden
-	// only if the key is accepted elsewhere, and unauthorized if it is not.
+	// Err is why there is none, and Class its class. A 403 has the class forbidden only if
+	// another call shows that the key is accepted; otherwise it is unauthorized.
 	Err   error
 	Class telnyx.ErrorClass
 	// Moved says that the request was a PUT.
@@ -133,25 +130,24 @@ const (
 	WriteRemove Write = "remove" // DELETE
 )
 
-// Decision is what follows from a [Case].
+// Decision is the result of [Decide].
 type Decision struct {
-	// Record is the number's new record. When it is checked again is its NextAt;
-	// zero leaves that to the resync and to events.
+	// Record is the number's new record. Its NextAt is the next check; zero leaves that to
+	// resyncs and events.
 	Record ledger.Number
 	// Write is the request to send now.
 	Write Write
 	// SetProfile is the messaging profile to put the number on first, empty for none.
 	SetProfile string
-	// Left says that a number that was leaving is not on the campaign any more, so that
-	// its record ends.
+	// Left says that a leaving number is no longer on the campaign, so its record ends.
 	Left bool
-	// Account has the number's own settings, as far as they were read.
+	// Account has the number's settings, if they were read.
 	Account telnyx.Number
 }
 
-// Decide says what becomes of one planned number. It is pure, and the only place
-// that knows what a number needs: the assigner applies it, plan diff and plan
-// preflight print it. The first row that fits counts.
+// Decide decides on one number. It is pure, and the only place that knows what a number
+// needs: the assigner applies its decisions, and plan diff and plan preflight print them. The
+// first row that matches counts.
 //
 // Before a request, in a campaign that is not approved:
 //
@@ -164,7 +160,7 @@ type Decision struct {
 // Before a request, in an approved campaign. «Diff» is the action of [plan.Diff]:
 //
 //	facts                                         new state (reason)           write  person      next
-//	the records do not settle it                  as it was, or planned        –      –           soon, then growing
+//	the records are not conclusive                as it was, or planned        –      –           soon, then growing
 //	                                              (unverified)
 //	Diff done, every carrier ADDED                sendable                     –      –           –
 //	Diff done, a carrier FAILED                   attached (carrier_failed)    –      yes         growing
@@ -173,14 +169,14 @@ type Decision struct {
 //	Diff wait_to_attach, wait_to_move             planned (being_processed)    –      –           growing
 //	  … any of these two rows for too long        … (stuck)                    –      yes         growing
 //	Diff conflict                                 conflict (other_campaign)    –      yes         resync
-//	a request may be under way                    as it was                    –      –           when it is over
+//	a request may be unfinished                   as it was                    –      –           when it is over
 //	moved, and still shown on the old campaign    pending                      –      –           growing
-//	a request for another campaign is under way   planned (being_processed)    –      –           when it is over
+//	another campaign has an unfinished request    planned (being_processed)    –      –           when it is over
 //	ownership not proven                          planned (unverified)         –      –           soon, then growing
 //	proven absent, for the first time             planned (unverified)         –      –           soon
-//	proven absent, again by a later reading       failed (not_owned)           –      yes         growing
+//	proven absent again by a later read           failed (not_owned)           –      yes         growing
 //	status not active                             planned (not_active)         –      if final    growing
-//	known to be no long code, or not US           failed (not_long_code)       –      yes         resync
+//	known not to be a US long code                failed (not_long_code)       –      yes         resync
 //	no profile, and none in the plan              failed (no_messaging_profile) –     yes         resync
 //	another profile than the plan's               failed (other_profile)       –      yes         resync
 //	FAILED_ASSIGNMENT since our request           planned (carrier_failed)     –      third time  growing
@@ -194,9 +190,9 @@ type Decision struct {
 //
 //	answer                                        new state (reason)           claim  person      next
 //	accepted on this campaign                     pending                      kept   –           30 s
-//	accepted with words of failure                planned (their reason)       gone   third time  growing
+//	accepted, and reported as failed              planned (their reason)       gone   third time  growing
 //	never sent                                    planned (rate_limited)       gone   –           soon
-//	never sent, as its checks were old            planned (unverified)         gone   –           soon
+//	never sent, because its checks were old       planned (unverified)         gone   –           soon
 //	it may have taken effect                      attaching (unavailable)      kept   twelfth     soon
 //	the key is refused                            planned (unauthorized)       gone   –           –
 //	the account is refused                        planned (account_blocked)    gone   third time  growing
@@ -209,11 +205,11 @@ type Decision struct {
 // A number that is leaving, in an approved campaign or at a person's request:
 //
 //	facts                                         new state (reason)           write  person      next
-//	the records do not settle it                  as it was (unverified)       –      –           soon, then growing
+//	the records are not conclusive                as it was (unverified)       –      –           soon, then growing
 //	not on this campaign                          its record ends, once no     –      –           –
 //	                                              request is unanswered
 //	being assigned or removed                     leaving (being_processed)    –      –           growing
-//	a request may be under way                    leaving                      –      –           when it is over
+//	a request may be unfinished                   leaving                      –      –           when it is over
 //	DELETE accepted, and still there after that   leaving (carrier_failed)     –      third time  growing
 //	the campaign is not approved                  leaving (campaign_…)         –      by phase    resync
 //	its time has not come                         leaving                      –      –           then
@@ -224,15 +220,15 @@ type Decision struct {
 //	on this campaign                              leaving (queued)             DELETE –           –
 //
 // After the DELETE: accepted or 404 is leaving, with the claim kept, for 30 s. The other
-// answers are as above, with leaving in the place of planned and attaching.
+// answers are as above, with leaving instead of planned and attaching.
 //
-// A row that needs a person from the third time on turns planned into failed, or into
-// conflict for other_campaign. What the account is refused for stays planned. Counts are
-// kept by kind, and a changed plan entry starts them again. Nothing is final: every row
-// has a next try.
+// From the third time on, a row that then needs a person is failed instead of planned, or
+// conflict for other_campaign. If the account is refused, it stays planned. Each kind of
+// failure has its own count, and a changed plan entry resets them. Nothing is final: every
+// row has a next try.
 func Decide(c Case) Decision {
 	if c.Ownership == Owned {
-		c.Record.Tries.Absent = 0 // only readings in a row count
+		c.Record.Tries.Absent = 0 // only reads in a row count
 	}
 	n := c.Record
 	n.Number = string(c.Change.Number)
@@ -243,7 +239,7 @@ func Decide(c Case) Decision {
 	switch {
 	case !c.Leaving:
 		n.UnnamedAt = time.Time{}
-	case n.UnnamedAt.IsZero(), n.UnnamedAt.After(c.Now): // the clock was set back since
+	case n.UnnamedAt.IsZero(), n.UnnamedAt.After(c.Now): // the clock was set back
 		n.UnnamedAt = c.Now.UTC().Round(0)
 	}
 	d := decider{Case: c, n: n}
@@ -263,7 +259,7 @@ func Decide(c Case) Decision {
 	return Decision{Record: d.n, Write: d.write, SetProfile: d.profile, Left: d.left, Account: c.Account}
 }
 
-// decider is a decision in the making.
+// decider builds a decision.
 type decider struct {
 	Case
 	n       ledger.Number
@@ -272,7 +268,7 @@ type decider struct {
 	left    bool
 }
 
-// enter brings the number into a state, and notes when it came there.
+// enter puts the number into a state, and records when it entered it.
 func (d *decider) enter(state ledger.State, reason ledger.Reason, detail string) {
 	if d.n.State != state {
 		d.n.State, d.n.Since = state, d.Now.UTC()
@@ -280,7 +276,7 @@ func (d *decider) enter(state ledger.State, reason ledger.Reason, detail string)
 	d.n.Reason, d.n.Detail = reason, detail
 }
 
-// keep leaves the number as the ledger has it.
+// keep keeps the ledger's record.
 func (d *decider) keep() {
 	d.n = d.Record
 	d.n.Number = string(d.Change.Number)
@@ -292,7 +288,7 @@ func (d *decider) keep() {
 // after sets the time of the next check.
 func (d *decider) after(wait time.Duration) { d.n.NextAt = d.Now.Add(wait) }
 
-// release takes the claim off: no request is under way.
+// release removes the claim: no request is unfinished.
 func (d *decider) release() { d.n.ClaimedAt = time.Time{} }
 
 func (d *decider) waitForCampaign() {
@@ -324,11 +320,11 @@ func (d *decider) decide() {
 	case d.Change.Action == plan.Wait:
 		d.release()
 		d.n.Tries.Unanswered = 0
-		d.pending("Telnyx took the request and has not finished it")
+		d.pending("Telnyx accepted the request and has not finished it")
 	case d.Change.Action == plan.WaitToAttach:
 		d.busy("it is being removed from campaign " + d.Change.Record.CampaignID)
 	case d.Change.Action == plan.WaitToMove:
-		d.busy("it is on its way to campaign " + d.Change.Record.CampaignID + ", and is moved when it has arrived")
+		d.busy("it is being attached to campaign " + d.Change.Record.CampaignID + ", and will be moved after that")
 	case d.Change.Action == plan.Conflict:
 		record := d.Change.Record
 		d.release()
@@ -352,10 +348,10 @@ func (d *decider) attachOrMove() {
 	case move && d.Record.State == ledger.Pending && d.Now.Before(d.Record.ClaimedAt.Add(moveSettle)):
 		d.pending("")
 	case d.OtherClaim != "":
-		d.busy("a request for campaign " + d.OtherClaim + " may still be under way")
+		d.busy("a request for campaign " + d.OtherClaim + " may still be unfinished")
 		d.n.NextAt = d.OtherClaimEnds
 	case d.Ownership == OwnershipUnknown:
-		d.unverified("Telnyx's answers do not settle whether the account has the number")
+		d.unverified("Telnyx's answers do not show whether the number is on the account")
 	case d.Ownership == NotOnAccount:
 		d.absent()
 	case d.obstructed():
@@ -363,9 +359,9 @@ func (d *decider) attachOrMove() {
 		d.failedAtCarriers()
 	case d.mustWait():
 		d.keep()
-	case d.Now.Before(d.silentUntil()):
+	case d.Now.Before(d.unansweredUntil()):
 		d.keep()
-		d.n.NextAt = d.silentUntil()
+		d.n.NextAt = d.unansweredUntil()
 	case d.NoRoom != "":
 		d.release()
 		d.enter(ledger.Planned, ledger.CampaignFull, d.NoRoom)
@@ -388,8 +384,7 @@ func (d *decider) attachOrMove() {
 	}
 }
 
-// unverified waits for answers that settle the matter. It never takes a number out
-// of a state that was proven.
+// unverified waits for conclusive answers. It never leaves a proven state.
 func (d *decider) unverified(why string) {
 	state := d.n.State
 	if state == "" || state == ledger.Conflict || state == ledger.Failed {
@@ -398,13 +393,13 @@ func (d *decider) unverified(why string) {
 	d.enter(state, ledger.Unverified, why)
 	wait := soon
 	if lasted := d.lasted(ledger.Unverified); d.Record.Reason == ledger.Unverified {
-		wait = growing(lasted, soon, passingMost)
+		wait = growing(lasted, soon, transientMax)
 	}
 	d.after(wait)
 }
 
-// lasted is how long the number has been in its state. A planned number may have been so
-// for days: what counts is since when it is for one of these reasons.
+// lasted is how long the number has been in its state. A planned number may have been planned
+// for days, so for it, only the time with one of these reasons counts.
 func (d *decider) lasted(reasons ...ledger.Reason) time.Duration {
 	if d.n.State == ledger.Planned && !slices.Contains(reasons, d.Record.Reason) {
 		d.n.Since = d.Now.UTC()
@@ -419,20 +414,20 @@ func (d *decider) absent() {
 		d.n.Tries.Absent, d.n.Since = 1, d.Now.UTC()
 	}
 	since := d.n.Since
-	sameReading := d.n.Tries.Absent < absentTwice && d.AbsentAt.Before(since.Add(soon/2)) // or nearly
-	if first || sameReading {
-		d.enter(ledger.Planned, ledger.Unverified, "Telnyx does not list the number on this account; it is asked again")
+	sameRead := d.n.Tries.Absent < absentReads && d.AbsentAt.Before(since.Add(soon/2)) // or nearly the same
+	if first || sameRead {
+		d.enter(ledger.Planned, ledger.Unverified, "Telnyx does not list the number on this account; Greenlight checks again")
 		d.n.Since = since
-		d.after(growing(d.Now.Sub(since), soon, passingMost))
+		d.after(growing(d.Now.Sub(since), soon, transientMax))
 		return
 	}
-	d.n.Tries.Absent = absentTwice
+	d.n.Tries.Absent = absentReads
 	d.enter(ledger.Failed, ledger.NotOwned, "")
 	d.n.NeedsPerson = true
-	d.after(growing(d.Now.Sub(d.n.Since), time.Minute, refusedMost))
+	d.after(growing(d.Now.Sub(d.n.Since), time.Minute, refusedMax))
 }
 
-// done is the row of a number that is on this campaign.
+// done handles a number that is on this campaign.
 func (d *decider) done(record telnyx.Assignment) {
 	if d.Record.State == ledger.Attaching && !d.Record.Manual {
 		d.n.AttachedBy = d.Entry.Name // by a request whose answer was lost
@@ -444,7 +439,7 @@ func (d *decider) done(record telnyx.Assignment) {
 		return
 	}
 	d.enter(ledger.Attached, "", "")
-	d.after(growing(d.Now.Sub(d.n.Since), recheckLeast, recheckMost))
+	d.after(growing(d.Now.Sub(d.n.Since), recheckMin, recheckMax))
 	switch {
 	case record.AssignmentStatus == telnyx.FailedUnassignment:
 		d.n.Detail = "Telnyx failed to remove it from the campaign; it is still attached"
@@ -453,7 +448,7 @@ func (d *decider) done(record telnyx.Assignment) {
 	}
 }
 
-// mappingWords says what each carrier's mapping is.
+// mappingWords describes each carrier's mapping.
 func mappingWords(record telnyx.Assignment) string {
 	words := fmt.Sprintf("carriers: T-Mobile %s, others %s", cmp.Or(record.TMobile, "not reported"), cmp.Or(record.NonTMobile, "not reported"))
 	if record.ATT != "" {
@@ -462,10 +457,10 @@ func mappingWords(record telnyx.Assignment) string {
 	return words
 }
 
-// pending is the row of a request that Telnyx has accepted and not finished.
+// pending handles a request that Telnyx has accepted and not finished.
 func (d *decider) pending(stuck string) {
 	d.enter(ledger.Pending, "", "")
-	d.after(growing(d.Now.Sub(d.n.Since), recheckLeast, recheckMost))
+	d.after(growing(d.Now.Sub(d.n.Since), recheckMin, recheckMax))
 	if stuck != "" && d.Now.Sub(d.n.Since) > d.PendingDeadline {
 		d.n.Reason, d.n.NeedsPerson = ledger.Stuck, true
 		d.n.Detail = fmt.Sprintf("%s since %s", stuck, d.n.Since.UTC().Format(time.RFC3339))
@@ -476,23 +471,22 @@ func (d *decider) pending(stuck string) {
 func (d *decider) busy(what string) {
 	d.enter(ledger.Planned, ledger.BeingProcessed, what)
 	lasted := d.lasted(ledger.BeingProcessed, ledger.Stuck)
-	d.after(growing(lasted, recheckLeast, recheckMost))
+	d.after(growing(lasted, recheckMin, recheckMax))
 	if lasted > d.PendingDeadline {
 		d.n.Reason, d.n.NeedsPerson = ledger.Stuck, true
 	}
 }
 
-// usLike are the countries whose long codes count as US ones: the United States and
-// their territories, as [plan.ParseE164] has it.
-var usLike = []string{"US", "AS", "GU", "MP", "PR", "VI"}
+// usCountries are the countries whose long codes count as US ones: the United States and its
+// territories, as in [plan.ParseE164].
+var usCountries = []string{"US", "AS", "GU", "MP", "PR", "VI"}
 
-// isForeign reports a country that is known to be another one. A word that is not a
-// country code is left to Telnyx to judge.
+// isForeign reports a country code outside the US. Telnyx decides about anything else.
 func isForeign(country string) bool {
-	return len(country) == 2 && !slices.Contains(usLike, strings.ToUpper(country))
+	return len(country) == 2 && !slices.Contains(usCountries, strings.ToUpper(country))
 }
 
-// obstructed decides if the number's own settings keep it from being attached.
+// obstructed decides on a number whose settings prevent attaching it, and reports that.
 func (d *decider) obstructed() bool {
 	if a := d.Account; a.Status != "" && !strings.EqualFold(a.Status, "active") {
 		d.notActive(a.Status)
@@ -506,8 +500,8 @@ func (d *decider) obstructed() bool {
 	return true
 }
 
-// obstacleIn returns why a number with these settings cannot be attached by an entry that
-// wants that messaging profile, if any. The reason is empty if it can.
+// obstacleIn returns why a number with these settings cannot be attached. The reason is empty
+// if it can. wants is the entry's messaging profile, if it has one.
 func obstacleIn(a telnyx.Number, wants string) (reason ledger.Reason, detail string) {
 	switch {
 	case a.Type.IsOther():
@@ -528,18 +522,17 @@ func (d *decider) obstacle(reason ledger.Reason, detail string) {
 	d.n.NeedsPerson = true
 }
 
-// notActive waits for a number that Telnyx does not list as active. A port or an
-// order ends by itself; the rest needs a person.
+// notActive waits for a number that Telnyx does not list as active. A pending port or order
+// completes without a person; other statuses need one.
 func (d *decider) notActive(status string) {
 	d.release()
 	d.enter(ledger.Planned, ledger.NotActive, "Telnyx lists it as "+status)
 	d.n.NeedsPerson = !strings.HasSuffix(strings.ToLower(status), "pending")
-	d.after(growing(d.lasted(ledger.NotActive), recheckLeast, recheckMost))
+	d.after(growing(d.lasted(ledger.NotActive), recheckMin, recheckMax))
 }
 
-// failedSinceRequest reports whether a FAILED_ASSIGNMENT is news about this campaign:
-// the ledger still has the number on its way or attached. Failed records stay in
-// Telnyx's lists, also those of other campaigns.
+// failedSinceRequest reports whether a FAILED_ASSIGNMENT on this campaign is new: in the
+// ledger, the number is still being attached or attached. Telnyx's lists keep old failures.
 func (d *decider) failedSinceRequest() bool {
 	record, before := d.Change.Record, d.Record.State
 	if record == nil || record.AssignmentStatus != telnyx.FailedAssignment || !record.On(d.Campaign) {
@@ -556,16 +549,15 @@ func (d *decider) failedAtCarriers() {
 		d.complaint(complaint, words)
 		return
 	}
-	d.refusedFor(ledger.CarrierFailed, &d.n.Tries.Failed, words, 0)
+	d.retryRefused(ledger.CarrierFailed, &d.n.Tries.Failed, words, 0)
 }
 
-// mustWait reports whether an earlier failure keeps the number from being tried now.
-// Its wait counts only under the same plan entry, and not against a person. The time of
-// a queued number is an estimate of when its turn comes.
+// mustWait reports whether the number must wait after an earlier failure. A person or a
+// changed plan entry ends the wait. The NextAt of a queued number is only an estimate.
 func (d *decider) mustWait() bool {
 	next := d.Record.NextAt
-	if d.Urgent || d.Record.State == "" || d.Record.Reason == ledger.Queued || d.Record.EntryHash != d.EntryHash || next.Sub(d.Now) > refusedMost {
-		return false // no wait is that long: the clock was set back since
+	if d.Urgent || d.Record.State == "" || d.Record.Reason == ledger.Queued || d.Record.EntryHash != d.EntryHash || next.Sub(d.Now) > refusedMax {
+		return false // no wait is that long, so the clock was set back
 	}
 	if d.CampaignChanged && slices.Contains(ofTheCampaign, d.Record.Reason) {
 		return false
@@ -573,28 +565,28 @@ func (d *decider) mustWait() bool {
 	return d.Now.Add(dueSoon).Before(next)
 }
 
-// ofTheCampaign are reasons to wait that an event about the campaign may have ended: a
-// number pool was provisioned, the carriers have deployed it, it woke up. The circuit
-// breaker bounds what is sent for a refused account.
+// ofTheCampaign are reasons whose wait an event about the campaign ends: it may have a number
+// pool now, be deployed, or no longer be dormant. For a refused account, the circuit breaker
+// limits requests.
 var ofTheCampaign = []ledger.Reason{ledger.CampaignFull, ledger.BeingProcessed, ledger.DormantRetry, ledger.AccountBlocked}
 
-// silentUntil is how long a number waits whose requests keep ending without an answer
-// or a record: not at all at first, then longer and longer.
-func (d *decider) silentUntil() time.Time {
+// unansweredUntil is until when a number waits whose requests keep ending without an answer or
+// a record. The first few requests do not wait.
+func (d *decider) unansweredUntil() time.Time {
 	silent := d.n.Tries.Unanswered - personAfterRefusals
 	if d.Urgent || silent < 0 {
 		return time.Time{}
 	}
-	return d.Record.Request.At.Add(waitAfter(recheckLeast, passingMost, 2, silent+2))
+	return d.Record.Request.At.Add(waitAfter(recheckMin, transientMax, 2, silent+2))
 }
 
 // answered decides after a request.
 func (d *decider) answered() {
 	switch {
-	case d.Leaving && (d.Answer.Err == nil || telnyx.IsNotFound(d.Answer.Err)): // only a reading shows that it has left
+	case d.Leaving && (d.Answer.Err == nil || telnyx.IsNotFound(d.Answer.Err)): // only a read shows that it has left
 		d.n.Tries.Unanswered = 0
 		d.enter(ledger.Leaving, "", "")
-		d.after(recheckLeast)
+		d.after(recheckMin)
 		return
 	case d.Answer.Err == nil:
 		d.accepted()
@@ -627,7 +619,7 @@ func (d *decider) answered() {
 	}
 }
 
-// idle is the state of a number for which no request is under way.
+// idle is the state of a number without an unfinished request.
 func (d *decider) idle() ledger.State {
 	if d.Leaving {
 		return ledger.Leaving
@@ -635,7 +627,7 @@ func (d *decider) idle() ledger.State {
 	return ledger.Planned
 }
 
-// silent asks for a person when requests keep ending without a trace.
+// silent asks for a person if requests keep ending without an answer or a record.
 func (d *decider) silent() {
 	if d.n.Tries.Unanswered < personAfterSilence {
 		return
@@ -648,11 +640,11 @@ func (d *decider) accepted() {
 	record := d.Answer.Record
 	words := record.FailureText()
 	d.n.Status = string(record.AssignmentStatus)
-	// After a move, answers may name the old campaign for a while.
+	// After a move, the answer may still name the old campaign.
 	if words == "" && (record.On(d.Campaign) || d.Answer.Moved) && record.AssignmentStatus != telnyx.FailedAssignment {
 		d.n.AttachedBy = d.Entry.Name
 		d.enter(ledger.Pending, "", "")
-		d.after(recheckLeast)
+		d.after(recheckMin)
 		d.silent()
 		return
 	}
@@ -664,7 +656,7 @@ func (d *decider) accepted() {
 	d.complaint(telnyx.ComplaintIn(words), words)
 }
 
-// refused decides after a refusal that certainly had no effect.
+// refused handles a refusal, which certainly had no effect.
 func (d *decider) refused(said string, atLeast time.Duration) {
 	if complaint := telnyx.ComplaintOf(d.Answer.Err); complaint != "" {
 		d.complaint(complaint, said)
@@ -681,68 +673,68 @@ func (d *decider) refused(said string, atLeast time.Duration) {
 			reason = ledger.RateLimited
 		}
 		d.enter(d.idle(), reason, said)
-		d.after(max(atLeast, passingBase))
+		d.after(max(atLeast, transientBase))
 	case telnyx.ClassBusy:
-		d.passing(ledger.BeingProcessed, said, atLeast)
+		d.retryTransient(ledger.BeingProcessed, said, atLeast)
 	default:
 		reason := ledger.Rejected
 		if !telnyx.HasKnownCode(d.Answer.Err) {
 			reason = ledger.UnknownError
 		}
-		d.refusedFor(reason, &d.n.Tries.Refused, said, atLeast)
+		d.retryRefused(reason, &d.n.Tries.Refused, said, atLeast)
 	}
 }
 
-// complaint decides by Telnyx's words where it has no code.
+// complaint decides by Telnyx's words, for refusals without a code of their own.
 func (d *decider) complaint(c telnyx.Complaint, said string) {
 	switch c {
 	case telnyx.ComplaintFull:
-		d.passing(ledger.CampaignFull, said, 0)
+		d.retryTransient(ledger.CampaignFull, said, 0)
 		d.n.NeedsPerson = true
 	case telnyx.ComplaintOtherCampaign:
-		d.refusedFor(ledger.OtherCampaign, &d.n.Tries.Refused, said, 0)
+		d.retryRefused(ledger.OtherCampaign, &d.n.Tries.Refused, said, 0)
 	case telnyx.ComplaintDormant:
-		d.passing(ledger.DormantRetry, said, 0)
+		d.retryTransient(ledger.DormantRetry, said, 0)
 	case telnyx.ComplaintQuota:
 		d.enter(d.idle(), ledger.RateLimited, said)
-		d.after(passingMost / 4)
+		d.after(transientMax / 4)
 	default:
-		d.passing(ledger.BeingProcessed, said, 0)
+		d.retryTransient(ledger.BeingProcessed, said, 0)
 	}
 }
 
-// pace is how a failed request is repeated: after base, then after factor times as long
-// each time, up to most. A person is asked from the given try on.
+// pace is how a failed request is repeated: after base, multiplied by factor each time up to
+// limit. From the given try on, a person is needed.
 type pace struct {
-	base, most     time.Duration
+	base, limit    time.Duration
 	factor, person int
 }
 
 var (
-	passingPace = pace{passingBase, passingMost, 2, personAfterBusy}
-	refusedPace = pace{refusedBase, refusedMost, 3, personAfterRefusals}
-	accountPace = pace{refusedBase, accountMost, 3, personAfterRefusals}
+	transientPace = pace{transientBase, transientMax, 2, personAfterBusy}
+	refusedPace   = pace{refusedBase, refusedMax, 3, personAfterRefusals}
+	accountPace   = pace{refusedBase, accountMax, 3, personAfterRefusals}
 )
 
-// repeat counts a failure, and has the request repeated.
+// repeat counts a failure, and sets when the request is repeated.
 func (d *decider) repeat(p pace, tries *int, reason ledger.Reason, said string, atLeast time.Duration) {
 	*tries++
 	d.enter(d.idle(), reason, said)
-	d.after(max(atLeast, waitAfter(p.base, p.most, p.factor, *tries)))
+	d.after(max(atLeast, waitAfter(p.base, p.limit, p.factor, *tries)))
 	d.n.NeedsPerson = *tries >= p.person
 }
 
-// passing repeats what failed for a reason that should end by itself.
-func (d *decider) passing(reason ledger.Reason, said string, atLeast time.Duration) {
+// retryTransient repeats what failed for a reason that should pass.
+func (d *decider) retryTransient(reason ledger.Reason, said string, atLeast time.Duration) {
 	tries := &d.n.Tries.Busy
-	d.repeat(passingPace, tries, reason, said, atLeast)
+	d.repeat(transientPace, tries, reason, said, atLeast)
 	if d.n.NeedsPerson {
 		d.n.Reason, d.n.Detail = ledger.Stuck, fmt.Sprintf("%d requests failed. %s", *tries, said)
 	}
 }
 
 // refusedFor repeats what was refused.
-func (d *decider) refusedFor(reason ledger.Reason, tries *int, said string, atLeast time.Duration) {
+func (d *decider) retryRefused(reason ledger.Reason, tries *int, said string, atLeast time.Duration) {
 	d.repeat(refusedPace, tries, reason, said, atLeast)
 	switch {
 	case !d.n.NeedsPerson, d.Leaving:
@@ -753,34 +745,34 @@ func (d *decider) refusedFor(reason ledger.Reason, tries *int, said string, atLe
 	}
 }
 
-// waitAfter is base after the first try, and factor times as long after each further
-// one, up to most.
-func waitAfter(base, most time.Duration, factor, tries int) time.Duration {
+// waitAfter is base after the first try, multiplied by factor after each further one, up to
+// limit.
+func waitAfter(base, limit time.Duration, factor, tries int) time.Duration {
 	wait := base
 	for range tries - 1 {
-		if wait *= time.Duration(factor); wait >= most {
-			return most
+		if wait *= time.Duration(factor); wait >= limit {
+			return limit
 		}
 	}
-	return min(wait, most)
+	return min(wait, limit)
 }
 
-// growing is half the time that something has lasted, within bounds.
-func growing(elapsed, least, most time.Duration) time.Duration {
-	return min(max(elapsed/2, least), most)
+// growing is half of the time that something has lasted, within bounds.
+func growing(elapsed, shortest, longest time.Duration) time.Duration {
+	return min(max(elapsed/2, shortest), longest)
 }
 
-// retryAfter is how long Telnyx itself asks to wait, an hour at most.
+// retryAfter is how long Telnyx asks to wait, at most an hour.
 func retryAfter(err error) time.Duration {
 	if answer, ok := errors.AsType[*telnyx.APIError](err); ok {
-		return min(answer.RetryAfter, passingMost)
+		return min(answer.RetryAfter, transientMax)
 	}
 	return 0
 }
 
-// errorWords bounds what the ledger keeps of an error's words.
+// errorWords returns an error's text, bounded for the ledger.
 func errorWords(err error) string {
-	const most = 500
+	const limit = 500
 	text := err.Error()
-	return strings.ToValidUTF8(text[:min(len(text), most)], "")
+	return strings.ToValidUTF8(text[:min(len(text), limit)], "")
 }

@@ -13,55 +13,54 @@ const (
 	// failuresEvery is how often Telnyx's log of failed deliveries is read. Telnyx gives up
 	// after about two minutes (https://developers.telnyx.com/docs/messaging/10dlc/event-notifications).
 	failuresEvery = 2 * time.Minute
-	// failuresBack is how far back the log is read at first, and failuresOverlap afterwards:
-	// it has a delivery under the time at which that began, and one page of Telnyx's speaks
-	// of attempts for more than an hour.
+	// failuresBack is how far back the first read of the log goes, and failuresOverlap how far
+	// later ones do: the log has a delivery under its start time, and by one page of Telnyx's,
+	// attempts may take over an hour.
 	failuresBack    = 24 * time.Hour
 	failuresOverlap = 2 * time.Hour
-	// failurePages bounds the pages of one reading.
+	// failurePages bounds the pages of one read.
 	failurePages = 4
 )
 
 // failures finds events that Telnyx could not deliver. One goroutine uses it.
 type failures struct {
 	since time.Time
-	// handled are the deliveries whose campaigns were reconciled, with their time.
+	// handled has the start times of the deliveries whose campaigns were reconciled.
 	handled map[string]time.Time
 }
 
-// followFailures reconciles the campaigns of events that Telnyx gave up delivering, until
-// ctx ends. A resync does the same later. The log is read when this assigner begins to work
-// and at intervals, and these campaigns come before those of the resync.
+// followFailures reconciles the campaigns of events that Telnyx could not deliver, until ctx
+// ends. It reads the log when this assigner becomes active and then at intervals. These
+// campaigns come before those of the resync, which would find the changes later.
 func (a *Assigner) followFailures(ctx context.Context) {
 	ctx = telnyx.Routine(ctx)
 	f := failures{since: a.now().Add(-failuresBack), handled: map[string]time.Time{}}
 	failed := false
 	for {
 		timer := time.NewTimer(a.failuresEvery)
-		works := false
+		active := false
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-a.began:
-			works = true
+			active = true
 		case <-timer.C:
-			works = a.works(ctx)
+			active = a.isActive(ctx)
 		}
 		timer.Stop()
-		if !works {
+		if !active {
 			continue
 		}
 		err := a.reconcileFailures(ctx, &f)
 		if err != nil && !failed && ctx.Err() == nil {
-			a.log.Info().Err(err).Msg("Telnyx's log of failed deliveries cannot be read; the resync notices what they were about")
+			a.log.Info().Err(err).Msg("Telnyx's log of failed deliveries cannot be read; the resync finds what they were about")
 		}
 		failed = err != nil
 	}
 }
 
-// reconcileFailures asks for a reconcile of each planned campaign of a failed delivery that
-// was not handled yet.
+// reconcileFailures requests a reconcile of the planned campaign of each new failed delivery.
 func (a *Assigner) reconcileFailures(ctx context.Context, f *failures) error {
 	began := a.now()
 	rows, err := a.client.Deliveries(ctx, f.since, true, failurePages)

@@ -16,36 +16,33 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// confirmWait is how long a forecast waits before it asks again about what Telnyx says
-// is not there, since one answer does not prove that. It is short, since a person waits
-// for the forecast.
+// confirmWait is how long a forecast waits before it confirms an absence with a second read.
+// It is short, since a person waits for the forecast.
 const confirmWait = 300 * time.Millisecond
 
-// Forecast is what an assigner would do about one campaign now, if it had never tried
-// before: waits after failed tries, and requests under way, are known to the ledger
-// alone.
+// Forecast is what an assigner would do about one campaign now. It ignores the ledger, so
+// waits after failed tries and unfinished requests are not in it.
 type Forecast struct {
-	// Plan is the entry as the plan has it, Expanded the same with the numbers of its
-	// pool. PoolComplete says that all of these are known; if not, PoolUnknown says why.
+	// Plan is the plan's entry, and Expanded the same with the numbers of its pool.
+	// PoolComplete says that all of these are known; if not, PoolUnknown says why.
 	Plan, Expanded plan.Campaign
 	PoolComplete   bool
 	PoolUnknown    string
 	// Campaign is the campaign as read, the zero value if Err is not nil.
 	Campaign telnyx.Campaign
-	// Err is why the campaign could not be read. An error of the account or of Telnyx as a
-	// whole ends the forecast instead.
+	// Err is why the campaign could not be read. An error that concerns the account or all of
+	// Telnyx ends the forecast instead.
 	Err error
 	// Duplicate is another entry of the set for the same campaign, which counts instead.
 	Duplicate *plan.Campaign
-	// Phase is that of the campaign; Detail says why in a few words.
+	// Phase is the campaign's phase, and Detail a short reason for it.
 	Phase  ledger.Phase
 	Detail string
-	// Capacity is how many numbers the campaign carries, by its use case and the plan.
+	// Capacity is how many numbers the campaign can have, by its use case and the plan.
 	Capacity int
-	// Numbers are the decisions, sorted by number. Those of a campaign that is not
-	// approved, or was not found, are made as if it were approved, see [Forecast.Waits].
-	// It is empty if the campaign could not be read, because records cannot be interpreted
-	// without it.
+	// Numbers are the decisions, sorted by number. If the campaign is not approved or not
+	// found, they are made as if it were approved, see [Forecast.Waits]. If it could not be
+	// read, there are none.
 	Numbers []NumberForecast
 	// Others counts the numbers on the campaign that the plan does not name.
 	Others int
@@ -54,33 +51,32 @@ type Forecast struct {
 // Waits reports whether nothing is done before the campaign changes.
 func (f Forecast) Waits() bool { return f.Phase != ledger.PhaseApproved }
 
-// NumberForecast is what would be done about one number. The Decision of a number that
-// the plan does not name is the zero value.
+// NumberForecast is what would be done about one number. The Decision is zero for a number
+// that the plan does not name.
 type NumberForecast struct {
 	plan.Change
 	Decision
-	// Then is the decision that follows when the number has left the campaign that it
-	// is leaving, or has arrived where it may be moved from; nil for other numbers.
+	// Then is the next decision, once the number has left a campaign or is attached to one
+	// that it may be moved from; nil for other numbers.
 	Then *Decision
 }
 
-// ErrKeyRefused is matched by the error of a forecast that ended because Telnyx refuses
-// the API key: a call that names no number and no campaign is refused as well.
+// ErrKeyRefused is matched by the error of a forecast that ended because Telnyx refuses the
+// API key: a call that names no number or campaign was refused too.
 var ErrKeyRefused = errors.New("the API key is refused")
 
-// Foresee says what an assigner would do about every campaign of each set by itself, by the
-// assigner's own code: it observes and decides, and leaves out the rest. Every campaign,
-// pool and list is read once for all sets. It only reads, if the observer's client does no
-// more. An error means that Telnyx could not be asked; it matches [ErrKeyRefused] if the
-// key is why.
-func Foresee(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
-	s := foresight{o: o, began: time.Now()}
+// ForecastPlans returns what an assigner would do about every campaign of each set. It uses the
+// assigner's code to observe and decide, and sends no write. Every campaign, pool and list is
+// read once for all sets. An error means that Telnyx did not answer; it matches
+// [ErrKeyRefused] if Telnyx refuses the key.
+func ForecastPlans(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast, error) {
+	s := forecaster{o: o, began: time.Now()}
 	forecasts := make([][]Forecast, len(sets))
 	for i, set := range sets {
 		forecasts[i] = make([]Forecast, len(set.Campaigns))
 		for j, want := range set.Campaigns {
 			forecasts[i][j] = Forecast{Plan: want, Expanded: want, PoolComplete: true}
-			s.entries = append(s.entries, &foreseen{Forecast: &forecasts[i][j], set: set})
+			s.entries = append(s.entries, &forecastEntry{Forecast: &forecasts[i][j], set: set})
 		}
 	}
 	for _, read := range []func(context.Context) error{s.readCampaigns, s.readPools, s.observe, s.confirmAbsence} {
@@ -94,8 +90,8 @@ func Foresee(ctx context.Context, o *Observer, sets ...*plan.Set) ([][]Forecast,
 	return forecasts, nil
 }
 
-// explain finds out whether a call was refused because of the key.
-func (s *foresight) explain(ctx context.Context, err error) error {
+// explain wraps an error in [ErrKeyRefused] if the key is the cause.
+func (s *forecaster) explain(ctx context.Context, err error) error {
 	switch telnyx.Classify(err) {
 	case telnyx.ClassUnauthorized:
 		return fmt.Errorf("%w: %w", ErrKeyRefused, err)
@@ -107,34 +103,34 @@ func (s *foresight) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// foresight is the reading for one forecast.
-type foresight struct {
+// forecaster reads what one forecast needs.
+type forecaster struct {
 	o       *Observer
 	began   time.Time
-	entries []*foreseen
+	entries []*forecastEntry
 	// answered says that Telnyx has answered about at least one campaign.
 	answered atomic.Bool
 }
 
-// foreseen is one entry of a set and what was observed of it.
-type foreseen struct {
+// forecastEntry is one entry of a set and what was observed about it.
+type forecastEntry struct {
 	*Forecast
 	set      *plan.Set
 	settings map[plan.E164]telnyx.Number // of the numbers of its pool
 	seen     Observation
 }
 
-// each calls f for every group of the entries that have the same key, several at once,
-// until one returns an error. An empty key leaves an entry out.
-func (s *foresight) each(ctx context.Context, key func(*foreseen) string, f func(context.Context, []*foreseen) error) error {
-	groups := map[string][]*foreseen{}
+// each calls f for every group of entries with the same key, several at once, until one
+// returns an error. It skips entries with an empty key.
+func (s *forecaster) each(ctx context.Context, key func(*forecastEntry) string, f func(context.Context, []*forecastEntry) error) error {
+	groups := map[string][]*forecastEntry{}
 	for _, e := range s.entries {
 		if k := key(e); k != "" {
 			groups[k] = append(groups[k], e)
 		}
 	}
 	keys := slices.Sorted(maps.Keys(groups))
-	if len(keys) > 0 && !s.answered.Load() { // whether anything answers is asked once
+	if len(keys) > 0 && !s.answered.Load() { // alone, so that an unreachable Telnyx is noticed once
 		if err := f(ctx, groups[keys[0]]); err != nil {
 			return err
 		}
@@ -145,7 +141,7 @@ func (s *foresight) each(ctx context.Context, key func(*foreseen) string, f func
 	for _, k := range keys {
 		group.Go(func() error {
 			if ctx.Err() != nil {
-				return ctx.Err() // another call failed already
+				return ctx.Err() // another call has failed
 			}
 			return f(ctx, groups[k])
 		})
@@ -153,15 +149,15 @@ func (s *foresight) each(ctx context.Context, key func(*foreseen) string, f func
 	return group.Wait()
 }
 
-func (s *foresight) readCampaigns(ctx context.Context) error {
-	err := s.each(ctx, func(e *foreseen) string { return searchedFor(e.Plan) }, func(ctx context.Context, same []*foreseen) error {
+func (s *forecaster) readCampaigns(ctx context.Context) error {
+	err := s.each(ctx, func(e *forecastEntry) string { return searchedFor(e.Plan) }, func(ctx context.Context, same []*forecastEntry) error {
 		want := same[0].Plan
 		campaign, refused, err := s.readCampaign(ctx, want)
 		if err != nil {
 			return fmt.Errorf("plan %s: %w", want.Name, err)
 		}
 		for _, e := range same {
-			e.isRead(campaign, refused)
+			e.setCampaign(campaign, refused)
 		}
 		return nil
 	})
@@ -179,10 +175,10 @@ func (s *foresight) readCampaigns(ctx context.Context) error {
 	return nil
 }
 
-// readCampaign reads a campaign, twice if Telnyx refuses it. refused is why it could not
-// be read. err ends the forecast: the account is refused, Telnyx cannot be reached, or it has
+// readCampaign reads a campaign, twice if Telnyx refuses it. refused is why it could not be
+// read. err ends the forecast: the account is refused, Telnyx cannot be reached, or it has
 // answered about no campaign yet and does not answer other calls either.
-func (s *foresight) readCampaign(ctx context.Context, want plan.Campaign) (c telnyx.Campaign, refused, err error) {
+func (s *forecaster) readCampaign(ctx context.Context, want plan.Campaign) (c telnyx.Campaign, refused, err error) {
 	c, refused = s.o.campaigns.read(ctx, want)
 	class := telnyx.Classify(refused)
 	if class == telnyx.ClassForbidden || class == telnyx.ClassRefused {
@@ -209,8 +205,8 @@ func (s *foresight) readCampaign(ctx context.Context, want plan.Campaign) (c tel
 	return c, refused, nil
 }
 
-// isRead records the campaign, or why it could not be read.
-func (f *Forecast) isRead(campaign telnyx.Campaign, refused error) {
+// setCampaign sets the campaign, or why it could not be read.
+func (f *Forecast) setCampaign(campaign telnyx.Campaign, refused error) {
 	if refused == nil {
 		f.Campaign = campaign
 		f.Phase, f.Detail = PhaseOf(campaign)
@@ -226,14 +222,14 @@ func (f *Forecast) isRead(campaign telnyx.Campaign, refused error) {
 	}
 }
 
-// readPools reads the pools, whose rows have the settings of their numbers, too.
-func (s *foresight) readPools(ctx context.Context) error {
-	return s.each(ctx, func(e *foreseen) string { return e.Plan.NumberPool }, func(ctx context.Context, same []*foreseen) error {
+// readPools reads the pools, and with them the settings of their numbers.
+func (s *forecaster) readPools(ctx context.Context) error {
+	return s.each(ctx, func(e *forecastEntry) string { return e.Plan.NumberPool }, func(ctx context.Context, same []*forecastEntry) error {
 		rows, err := s.readPool(ctx, same[0].Plan.NumberPool)
 		if err != nil {
 			return err
 		}
-		numbers, settings := poolOf(rows.All)
+		numbers, settings := PoolOf(rows.All)
 		for _, e := range same {
 			e.settings = settings
 			e.Expanded, e.PoolComplete, e.PoolUnknown = e.set.WithPool(e.Plan, numbers), rows.Complete, rows.Why
@@ -242,8 +238,8 @@ func (s *foresight) readPools(ctx context.Context) error {
 	})
 }
 
-// readPool reads one pool. A refusal that does not concern the key leaves it unknown.
-func (s *foresight) readPool(ctx context.Context, profile string) (telnyx.Rows[telnyx.Number], error) {
+// readPool reads one pool. If Telnyx refuses the pool and not the key, the pool stays unknown.
+func (s *forecaster) readPool(ctx context.Context, profile string) (telnyx.Rows[telnyx.Number], error) {
 	rows, err := s.o.client.ProfileNumbers(ctx, profile)
 	switch telnyx.Classify(err) {
 	case telnyx.ClassForbidden, telnyx.ClassRefused:
@@ -253,7 +249,7 @@ func (s *foresight) readPool(ctx context.Context, profile string) (telnyx.Rows[t
 }
 
 // observe observes each campaign and its numbers.
-func (s *foresight) observe(ctx context.Context) error {
+func (s *forecaster) observe(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(s.o.concurrency)
 	for _, e := range s.entries {
@@ -271,12 +267,12 @@ func (s *foresight) observe(ctx context.Context) error {
 	return group.Wait()
 }
 
-// then is what follows on the actions that only wait.
-var then = map[plan.Action]plan.Action{plan.WaitToAttach: plan.Attach, plan.WaitToMove: plan.Move}
+// afterWait has the actions that follow those that only wait.
+var afterWait = map[plan.Action]plan.Action{plan.WaitToAttach: plan.Attach, plan.WaitToMove: plan.Move}
 
-// confirmAbsence asks once more about the numbers that the account does not seem to
-// have, and keeps what both readings say.
-func (s *foresight) confirmAbsence(ctx context.Context) error {
+// confirmAbsence reads the numbers again that seem to be absent from the account. Only those
+// absent in both reads stay absent.
+func (s *forecaster) confirmAbsence(ctx context.Context) error {
 	var absent []plan.E164
 	for _, e := range s.entries {
 		absent = slices.AppendSeq(absent, maps.Keys(e.seen.Absent))
@@ -297,16 +293,16 @@ func (s *foresight) confirmAbsence(ctx context.Context) error {
 				e.seen.Account[n] = number
 			}
 			if _, still := again.Absent[n]; !still {
-				delete(e.seen.Absent, n) // not settled
+				delete(e.seen.Absent, n)
 			}
 		}
 	}
 	return nil
 }
 
-// decide decides about every number as if nothing had been tried and as if the campaign
-// were approved: what would fail on the day is known before.
-func (e *foreseen) decide() {
+// decide decides on every number as if it had never been tried and the campaign were
+// approved, which shows in advance what would fail.
+func (e *forecastEntry) decide() {
 	if e.Phase == ledger.PhaseUnread {
 		return
 	}
@@ -325,12 +321,12 @@ func (e *foreseen) decide() {
 		}
 		c := Case{
 			Entry: e.Expanded, Campaign: e.Campaign, Phase: ledger.PhaseApproved, PendingDeadline: DefaultPendingDeadline, Now: now,
-			Record: ledger.Number{Since: now, Tries: ledger.Tries{Absent: absentTwice}}, // absence was confirmed
+			Record: ledger.Number{Since: now, Tries: ledger.Tries{Absent: absentReads}}, // absences are confirmed
 		}
-		c.takes(n.Change, &e.seen)
+		c.observed(n.Change, &e.seen)
 		cases = append(cases, c)
 		forecasts[n.Number] = n
-		if later, waits := then[n.Action]; waits {
+		if later, waits := afterWait[n.Action]; waits {
 			c.Change.Action = later
 			decision := Decide(c)
 			n.Then = &decision

@@ -13,7 +13,7 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// leave decides about a number that is to be removed from the campaign.
+// leave decides on a number that is to be removed from the campaign.
 func (d *decider) leave() {
 	record := d.Change.Record
 	hasLeft := record == nil || !record.On(d.Campaign) || d.Change.Action == plan.Attach
@@ -29,16 +29,16 @@ func (d *decider) leave() {
 	case hasLeft:
 		d.left = true
 	case d.Change.Action != plan.Done:
-		d.enter(ledger.Leaving, ledger.BeingProcessed, fmt.Sprintf("Telnyx has it as %s", cmp.Or(string(record.AssignmentStatus), "no status")))
-		d.after(growing(d.Now.Sub(d.n.Since), recheckLeast, recheckMost))
+		d.enter(ledger.Leaving, ledger.BeingProcessed, fmt.Sprintf("its status at Telnyx is %s", cmp.Or(string(record.AssignmentStatus), "empty")))
+		d.after(growing(d.Now.Sub(d.n.Since), recheckMin, recheckMax))
 	case d.mayStillAct():
 		d.enter(ledger.Leaving, "", "")
 		d.n.NextAt = d.ClaimEnds
 	case removalSent(d.Record) && d.Record.Request.Outcome == ledger.Accepted && !d.Record.ClaimedAt.IsZero():
 		d.release()
-		d.refusedFor(ledger.CarrierFailed, &d.n.Tries.Failed, "Telnyx took the request and did not remove the number: "+string(record.AssignmentStatus), 0)
+		d.retryRefused(ledger.CarrierFailed, &d.n.Tries.Failed, "Telnyx accepted the request and did not remove the number: "+string(record.AssignmentStatus), 0)
 	case d.OtherClaim != "":
-		d.enter(ledger.Leaving, ledger.BeingProcessed, "a request for campaign "+d.OtherClaim+" may still be under way")
+		d.enter(ledger.Leaving, ledger.BeingProcessed, "a request for campaign "+d.OtherClaim+" may still be unfinished")
 		d.n.NextAt = d.OtherClaimEnds
 	case d.Now.Before(d.n.UnnamedAt.Add(d.LeaveAfter)):
 		d.release()
@@ -46,16 +46,16 @@ func (d *decider) leave() {
 		d.n.NextAt = d.n.UnnamedAt.Add(d.LeaveAfter)
 	case d.PlanFault != "":
 		d.release()
-		d.enter(ledger.Leaving, ledger.Unverified, "the plan files cannot be used, so it is not known whether they still leave the number out")
+		d.enter(ledger.Leaving, ledger.Unverified, "the plan files cannot be used, so whether they still omit the number is unknown")
 	case d.TooMany != "":
 		d.release()
 		d.enter(ledger.Leaving, ledger.PruneLimit, d.TooMany)
 		d.n.NeedsPerson = true
 	case d.Record.State == ledger.Leaving && d.mustWait():
 		d.keep()
-	case d.Now.Before(d.silentUntil()):
+	case d.Now.Before(d.unansweredUntil()):
 		d.keep()
-		d.n.NextAt = d.silentUntil()
+		d.n.NextAt = d.unansweredUntil()
 	default:
 		d.release()
 		d.enter(ledger.Leaving, ledger.Queued, "")
@@ -63,26 +63,26 @@ func (d *decider) leave() {
 	}
 }
 
-// mayStillAct reports whether the latest request may still take effect: it is a removal, or
-// has no answer. What an accepted request to attach did is in the record at Telnyx.
+// mayStillAct reports whether the latest request may still take effect: it is a removal, or has
+// no answer. The effect of an accepted request to attach shows in Telnyx's record.
 func (d *decider) mayStillAct() bool {
 	request := d.Record.Request
 	return d.Now.Before(d.ClaimEnds) && (request.Sent == sentDelete || request.Outcome == ledger.Unanswered || request.Outcome == "")
 }
 
-// removalSent reports whether a removal was requested since the plan left the number out.
+// removalSent reports whether a removal was requested since the plan stopped naming the number.
 func removalSent(n ledger.Number) bool {
 	return n.State == ledger.Leaving && n.Request.Sent == sentDelete && !n.Request.At.Before(n.UnnamedAt)
 }
 
-// AttachedBy reports whether this entry attached the number, as its record says. A number
-// that was on the campaign before, or that a person attached, is not the entry's.
+// AttachedBy reports whether this entry attached the number. It is false for a number that was
+// on the campaign before, or that a person attached.
 func AttachedBy(entry plan.Campaign, n ledger.Number) bool {
 	return entry.Name != "" && n.AttachedBy == entry.Name
 }
 
-// leaving lists the numbers to remove, sorted: those of the ledger that the entry
-// attached and no longer names, if it says so.
+// leaving lists the numbers to remove, sorted: those in the ledger that an entry with
+// prune: true attached and no longer names.
 func (r *reconcile) leaving() []plan.E164 {
 	if r.removes != nil {
 		return r.removes
@@ -96,7 +96,7 @@ func (r *reconcile) leaving() []plan.E164 {
 	defer r.mu.Unlock()
 	for number, entry := range r.numbers {
 		n := plan.E164(number)
-		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.spared, n) && AttachedBy(r.want, entry.Number) && !r.isNamedElsewhere(n, c) {
+		if _, planned := slices.BinarySearch(r.want.Numbers, n); !planned && !slices.Contains(r.unconfirmed, n) && AttachedBy(r.want, entry.Number) && !r.isNamedElsewhere(n, c) {
 			numbers = append(numbers, n)
 		}
 	}
@@ -104,8 +104,8 @@ func (r *reconcile) leaving() []plan.E164 {
 	return numbers
 }
 
-// isNamedElsewhere reports whether another entry that needs the number here names it, or may
-// have it in its pool.
+// isNamedElsewhere reports whether another entry names the number, or may have it in its pool,
+// and needs it on this campaign.
 func (r *reconcile) isNamedElsewhere(n plan.E164, c telnyx.Campaign) bool {
 	c.CampaignID, c.TCRCampaignID = cmp.Or(c.CampaignID, r.want.CampaignID), cmp.Or(c.TCRCampaignID, r.want.TCRCampaignID)
 	for _, other := range r.a.config.Plans().Campaigns {
@@ -117,8 +117,8 @@ func (r *reconcile) isNamedElsewhere(n plan.E164, c telnyx.Campaign) bool {
 	return false
 }
 
-// readOthersPools reads the pools of entries that need their numbers here and have not read
-// them yet. Otherwise any number may be theirs.
+// readOthersPools reads the pools, if not read yet, of other entries that need their numbers
+// on this campaign. Any number might be in a pool that was not read.
 func (r *reconcile) readOthersPools(ctx context.Context) error {
 	for _, other := range r.a.config.Plans().Campaigns {
 		if !r.want.Prune || other.NumberPool == "" || other.ID() == r.req.key || r.a.pools.isRead(other.NumberPool) || !NeedsOn(other, r.reading()) {
@@ -128,28 +128,28 @@ func (r *reconcile) readOthersPools(ctx context.Context) error {
 		if err != nil {
 			return &readError{err}
 		}
-		if pool, _ := poolOf(rows.All); rows.Complete {
+		if pool, _ := PoolOf(rows.All); rows.Complete {
 			r.a.pools.learn(other.NumberPool, pool)
 		}
 	}
 	return nil
 }
 
-// NeedsOn reports whether an entry needs its numbers on the campaign, although another entry
-// dropped them there: it may move them from it, and to remove them first would leave them
-// without one; or it is an entry of this very campaign, by another id.
+// NeedsOn reports whether an entry needs its numbers on the campaign, even if another entry of
+// that campaign drops them. Either it may move them from there, and removing them first would
+// leave them without a campaign, or it names the same campaign by another id.
 func NeedsOn(entry plan.Campaign, c telnyx.Campaign) bool {
 	return selects(entry, c) || slices.ContainsFunc(entry.MoveFrom, func(id string) bool {
 		return id != "" && (strings.EqualFold(id, string(c.CampaignID)) || strings.EqualFold(id, string(c.TCRCampaignID)))
 	})
 }
 
-// decideLeaving decides about the numbers that leave. At most a third of those that the
-// entry named when it last removed none go without a person, or as many as the limit says.
+// decideLeaving decides on the leaving numbers. Without a person, it removes at most a third of
+// the numbers that the entry named when it last removed none, or PruneLimit.
 func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claimed map[plan.E164]ledger.Number) []Decision {
 	if len(leaving) == 0 {
-		if len(r.spared) > 0 {
-			return nil // the next reading shows whether they leave
+		if len(r.unconfirmed) > 0 {
+			return nil // the next read shows whether they leave
 		}
 		r.pruneBase, r.pruned = 0, 0
 		if r.want.Prune {
@@ -172,7 +172,7 @@ func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claime
 				c.PlanFault = fault.Error()
 			}
 			if room <= 0 {
-				c.TooMany = fmt.Sprintf("the plan dropped %d of the entry's numbers; without a person at most %d are removed", len(leaving)+r.pruned, pruneLimit(r.pruneBase, r.a.config.PruneLimit))
+				c.TooMany = fmt.Sprintf("the plan dropped %d of the entry's numbers; without a person, at most %d are removed", len(leaving)+r.pruned, pruneLimit(r.pruneBase, r.a.config.PruneLimit))
 			}
 			room--
 		}
@@ -181,10 +181,10 @@ func (r *reconcile) decideLeaving(leaving []plan.E164, seen *Observation, claime
 	return decisions
 }
 
-// leavingCase is the case of a number that leaves.
+// leavingCase returns the case of a leaving number.
 func (r *reconcile) leavingCase(change plan.Change, seen *Observation, claimed map[plan.E164]ledger.Number) Case {
 	c := r.caseOf(change.Number)
-	c.takes(change, seen)
+	c.observed(change, seen)
 	c.Leaving = true
 	if r.removes != nil {
 		c.Phase = ledger.PhaseApproved // a person may remove numbers from a campaign in any phase
@@ -195,12 +195,12 @@ func (r *reconcile) leavingCase(change plan.Change, seen *Observation, claimed m
 	return c
 }
 
-// pruneLimit is how many numbers may be removed in all before a person is asked: a third of
-// those that the entry named when it last removed none, or as many as a person allows.
+// pruneLimit is how many numbers may be removed in total without a person: a third of those
+// that the entry named when it last removed none, or as many as a person allows.
 func pruneLimit(base, allowed int) int { return max(base/3, allowed) }
 
-// pruneRoom is how many more may be removed. The first reconcile with numbers that leave
-// fixes what their share is of.
+// pruneRoom is how many more numbers may be removed. The first reconcile with leaving numbers
+// fixes the base of their share.
 func (r *reconcile) pruneRoom(leaving []plan.E164) int {
 	if r.pruneBase == 0 {
 		r.pruneBase = len(r.want.Numbers) + len(leaving)
@@ -214,13 +214,13 @@ func (r *reconcile) pruneRoom(leaving []plan.E164) int {
 	return room
 }
 
-// PruneRoom is how many more numbers an entry may have removed, by the campaign's record.
-// It names so many, so many others leave, and a person allows so many.
+// PruneRoom is how many more numbers of an entry may be removed, by the campaign's record and
+// the counts of numbers that the entry names, that are leaving, and that a person allows.
 func PruneRoom(c ledger.Campaign, named, leaving, allowed int) int {
 	return pruneLimit(cmp.Or(c.PruneBase, named+leaving), allowed) - c.Pruned
 }
 
-// noteLeft notes that a number left before the request to remove it was sent.
+// noteLeft records that a number left before the request to remove it was sent.
 func (r *reconcile) noteLeft(number string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -230,15 +230,15 @@ func (r *reconcile) noteLeft(number string) {
 	r.left[number] = true
 }
 
-// hasLeft reports whether that was noted.
+// hasLeft reports whether noteLeft was called.
 func (r *reconcile) hasLeft(number string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.left[number]
 }
 
-// drop ends the records of the numbers that have left. That they were removed is recorded
-// first: a crash in between counts them twice, so that fewer are removed.
+// drop ends the records of the numbers that have left. It counts the removals first: a crash in
+// between counts some twice, which only makes the limit stricter.
 func (r *reconcile) drop(ctx context.Context, left []Decision) error {
 	if len(left) == 0 {
 		return nil

@@ -18,37 +18,35 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// manualTries and manualPause are how often numbers are tried whose records others change
-// meanwhile, and the pause between two tries.
 const (
+	// manualTries is how often a command retries when other processes change the same records,
+	// and manualPause the pause between two tries.
 	manualTries = 20
 	manualPause = 50 * time.Millisecond
-	// manualSettle is after when a request without an answer that a command sent is over,
-	// also if the clocks of two machines differ much. An assigner waits by its own clock, but
-	// a command is a new process each time.
+	// manualSettle is when an unanswered request of a command is over, even if two machines'
+	// clocks differ. Unlike an assigner, a command cannot measure it by its own clock.
 	manualSettle = time.Hour
 )
 
-// Manual attaches and removes single numbers because a person asks, beside whatever
-// assigners run. It observes, decides and applies as they do, and claims each number in the
-// same ledger, so that neither takes a number from the other. Use it from one goroutine,
-// and close it.
+// Manual attaches and removes single numbers for a person, while assigners may run. It
+// observes, decides and applies as they do, and claims each number in the same ledger, so that
+// they do not interfere. Use it from one goroutine, and close it.
 type Manual struct {
 	a     *Assigner
 	cause string
 	plans atomic.Pointer[plan.Set]
-	// Report is called once for each number of a call, as soon as its result is known, from
-	// one goroutine at a time. Nil reports to nobody.
+	// Report, if not nil, is called once for each number of a call, as soon as its result is
+	// known. Calls do not overlap.
 	Report func(ManualResult)
-	// reported are the numbers that were reported in this call, which may take several tries.
+	// reported are the numbers already reported in this call, which may take several tries.
 	reported map[plan.E164]bool
-	// made are the records that no plan asked for, by key and number.
+	// made are the records that it made for numbers that no plan names.
 	made map[claimKey]ledger.NumberEntry
 }
 
-// NewManual opens the ledger, which must exist: if not, the error matches
-// [jetstream.ErrBucketNotFound]. Of the config it takes Telnyx, JetStream, Concurrency,
-// Settle, PendingDeadline, Log and Now. Cause says who asks, for the records.
+// NewManual opens the ledger. If there is none, the error matches
+// [jetstream.ErrBucketNotFound]. It uses the config's Telnyx, JetStream, Concurrency, Settle,
+// PendingDeadline, Log and Now. Cause says who asks, for the records.
 func NewManual(ctx context.Context, config Config, cause string) (*Manual, error) {
 	m := &Manual{cause: cause, made: map[claimKey]ledger.NumberEntry{}}
 	m.plans.Store(&plan.Set{})
@@ -61,47 +59,46 @@ func NewManual(ctx context.Context, config Config, cause string) (*Manual, error
 		return nil, err
 	}
 	a.metrics = newMetrics(nil, a)
-	a.isPinned = worksForSure // the claim keeps others away
+	a.isPinned = alwaysActive // the claim is enough
 	m.a = a
-	return m, a.recall(ctx)
+	return m, a.loadCampaigns(ctx)
 }
 
-// ManualResult is what came of one number that a person named.
+// ManualResult is the result for one number that a person named.
 type ManualResult struct {
 	Number plan.E164
-	// Before is Telnyx's record as it was read before anything was sent, nil if the number
-	// was on no campaign.
+	// Before is Telnyx's record before anything was sent, nil if the number was on no
+	// campaign.
 	Before *telnyx.Assignment
-	// Record is the number's record as it was decided or written last.
+	// Record is the number's record as last decided or written.
 	Record ledger.Number
-	// Done says that the number is where the person wants it. Sent says that a request is
-	// under way, or that Telnyx took it and has not finished.
+	// Done says that the number is where the person wants it. Sent says that its request is
+	// not finished.
 	Done, Sent bool
-	// Refused says in a sentence why neither is so.
+	// Refused is a sentence that says why, if it is neither done nor sent.
 	Refused string
-	// Would says that a request would be sent, but that nothing was to be sent.
+	// Would says that a request would be sent, but the caller did not want that.
 	Would bool
 }
 
 // errPlansChanging says that it is not known yet which numbers the plans name.
-var errPlansChanging = errors.New("nothing was sent: another plan set has just come into force, and the assigner has not checked all of it; try again in a minute")
+var errPlansChanging = errors.New("nothing was sent: a new plan set is in force, and the assigner has not checked all of it; try again in a minute")
 
 // plansSettle is how long a new plan set may take until each of its numbers has a record.
 const plansSettle = 10 * time.Minute
 
-// HeldError says who holds the campaign.
+// HeldError says who put the campaign on hold.
 type HeldError struct{ By ledger.HeldBy }
 
 func (h *HeldError) Error() string {
 	return "nothing was sent: on hold by " + strings.TrimRight(h.By.String(), ".") + ". Run greenlight resume first"
 }
 
-// Assign attaches the entry's numbers to the campaign that it selects, or moves them there
-// from the campaigns under move_from. It returns when Telnyx has answered each request,
-// which is before the numbers are attached. Call it with again until all are done: then it
-// goes by the waits between two tries. The results are in the order of the numbers, which
-// must be sorted. An error means that nothing is known of the numbers: a [*HeldError], or
-// that the campaign or the lists cannot be read.
+// Assign attaches the entry's numbers to the campaign that it selects, or moves them there from
+// the campaigns under move_from. It returns when Telnyx has answered each request, before the
+// numbers are attached. To wait, call it with again, which respects the waits between tries,
+// until all are done. The results are in the order of the numbers, which must be sorted. An
+// error means that nothing is known about them: a [*HeldError], or a failed read.
 func (m *Manual) Assign(ctx context.Context, want plan.Campaign, again bool) (results []ManualResult, err error) {
 	m.reported = map[plan.E164]bool{}
 	err = retryChanged(ctx, func() error {
@@ -151,10 +148,9 @@ func (m *Manual) assign(ctx context.Context, want plan.Campaign, again bool) ([]
 	return m.applyTo(ctx, r, results, decisions)
 }
 
-// Remove takes the entry's numbers off the campaign that it selects, in whatever phase that
-// is. It refuses numbers that are on another campaign, and those that a
-// plan names there. Without send it sends nothing: a result that is neither done, sent nor
-// refused is one that would be sent. Otherwise it is like [Manual.Assign].
+// Remove removes the entry's numbers from the campaign that it selects, in any phase. It
+// refuses numbers on other campaigns, and those that a plan names for this one. Without send,
+// it sends nothing, and sets Would. Otherwise it is like [Manual.Assign].
 func (m *Manual) Remove(ctx context.Context, want plan.Campaign, send bool) (results []ManualResult, err error) {
 	m.reported = map[plan.E164]bool{}
 	err = retryChanged(ctx, func() error {
@@ -233,19 +229,19 @@ func (m *Manual) begin(ctx context.Context, want plan.Campaign) (*reconcile, err
 	r.numbers, err = m.a.ledger.Numbers(ctx, r.req.key)
 	for number, entry := range r.numbers {
 		if entry.Number.Manual && now.Sub(entry.Number.ClaimedAt) > manualSettle {
-			entry.Number.ClaimedAt = time.Time{} // whatever the clocks say
+			entry.Number.ClaimedAt = time.Time{}
 			r.numbers[number] = entry
 		}
 	}
 	return r, err
 }
 
-// names are the records of a number that the plan in force names: for the campaign of the
-// command, and for another one. The zero value of either is none.
+// names are the records of a number that the plan in force names: for the command's campaign,
+// and for another one. A zero value means none.
 type names struct{ here, elsewhere ledger.Number }
 
-// namedByPlans returns what the plan in force names. A set that has just come into force is
-// not known before the assigner has checked it, see [errPlansChanging].
+// namedByPlans returns the numbers that the plan in force names. If the assigner has not
+// checked a new plan set yet, the error is [errPlansChanging].
 func (m *Manual) namedByPlans(ctx context.Context, r *reconcile, numbers []plan.E164) (map[plan.E164]names, error) {
 	if err := m.plansAreChecked(ctx); err != nil {
 		return nil, err
@@ -274,8 +270,8 @@ func (m *Manual) namedByPlans(ctx context.Context, r *reconcile, numbers []plan.
 	return named, err
 }
 
-// plansAreChecked waits a moment until the assigner has checked the plan set in force. If a
-// campaign cannot be read for long, its numbers have records all the same.
+// plansAreChecked waits a moment until the assigner has checked the plan set in force. After
+// plansSettle, it does not wait: one campaign may be unreadable for long.
 func (m *Manual) plansAreChecked(ctx context.Context) error {
 	for try := 1; ; try++ {
 		mark, marked, err := m.a.ledger.Plans(ctx)
@@ -301,7 +297,7 @@ func byNumber(decisions []Decision) map[string]Decision {
 	return index
 }
 
-// newResults begins the results: numbers for which the action is the given one are done.
+// newResults returns a result for each number. Those with the given action are done.
 func newResults(changes plan.Changes, done plan.Action) (results []ManualResult) {
 	for _, change := range changes {
 		if change.Action == plan.Extra {
@@ -316,8 +312,7 @@ func newResults(changes plan.Changes, done plan.Action) (results []ManualResult)
 	return results
 }
 
-// applyTo sends the requests for the numbers that were not refused, and completes the
-// results.
+// applyTo sends the requests for numbers that were not refused, and completes the results.
 func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResult, decisions []Decision) ([]ManualResult, error) {
 	decided := byNumber(decisions)
 	var due []Decision
@@ -331,13 +326,11 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResu
 		if err != nil {
 			return nil, err
 		}
-		if r.isHeld(hold) {
-			c := r.reading()
-			by, _ := hold.Of(r.req.key, string(c.CampaignID), string(c.TCRCampaignID))
+		if by, held := r.heldBy(hold); held {
 			return nil, &HeldError{by}
 		}
 	}
-	var mu sync.Mutex // guards what follows
+	var mu sync.Mutex // guards open and m.reported
 	open := make(map[string]*ManualResult, len(results))
 	report := func(number string) {
 		mu.Lock()
@@ -364,13 +357,13 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResu
 	err := r.apply(ctx, due)
 	m.remember(r, results)
 	if errors.Is(err, ledger.ErrChanged) {
-		return nil, err // it is repeated
+		return nil, err // the caller retries
 	}
 	if stopped, ok := errors.AsType[*openError](err); ok {
 		for _, result := range open {
 			result.Refused = cmp.Or(result.Refused, "Not sent: "+stopped.reason.Advice().Why)
 		}
-		err = nil // the results say why
+		err = nil // the results have it
 	}
 	for i := range results {
 		report(string(results[i].Number))
@@ -378,7 +371,7 @@ func (m *Manual) applyTo(ctx context.Context, r *reconcile, results []ManualResu
 	return results, err
 }
 
-// complete fills in what was decided and recorded.
+// complete fills in the result from what was decided and recorded.
 func (m *ManualResult) complete(r *reconcile, decided Decision) {
 	m.Record = decided.Record
 	if r.isRecorded(string(m.Number)) {
@@ -396,7 +389,7 @@ func (m *ManualResult) complete(r *reconcile, decided Decision) {
 	}
 }
 
-// isUnderWay reports whether the request to attach or remove the number is not finished.
+// isUnderWay reports whether a request to attach or remove the number is unfinished.
 func isUnderWay(n ledger.Number, removes bool) bool {
 	if removes {
 		isLeaving := telnyx.AssignmentStatus(n.Status) == telnyx.PendingUnassignment && n.Reason == ledger.BeingProcessed
@@ -405,7 +398,7 @@ func isUnderWay(n ledger.Number, removes bool) bool {
 	return n.State == ledger.Attaching || n.State == ledger.Pending
 }
 
-// whyNot says why nothing is under way for the number.
+// whyNot says why no request is under way for the number.
 func whyNot(n ledger.Number) string {
 	switch n.Reason {
 	case ledger.BeingProcessed:
@@ -416,9 +409,9 @@ func whyNot(n ledger.Number) string {
 		}
 		return fmt.Sprintf("It is in use on campaign %s, which is not one that numbers may be moved from.", n.OtherCampaignID)
 	case "":
-		return "Another request for it is still under way. Run the command again in a minute."
+		return "Another request for it is not finished. Run the command again in a minute."
 	case ledger.Queued:
-		return "Not sent: the work was interrupted. Run the command again."
+		return "Not sent: the command was interrupted. Run it again."
 	}
 	why := n.Reason.Advice().Why
 	if n.Reason == ledger.CampaignFull && n.Request.Outcome != ledger.Refused { // nothing was sent
@@ -430,7 +423,7 @@ func whyNot(n ledger.Number) string {
 	return why
 }
 
-// remember notes the records of the results that no plan asked for.
+// remember collects the records of numbers that no plan names.
 func (m *Manual) remember(r *reconcile, results []ManualResult) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -442,8 +435,8 @@ func (m *Manual) remember(r *reconcile, results []ManualResult) {
 	}
 }
 
-// Close ends the records that this made and that no plan asked for. One whose request may
-// still be under way stays until an assigner or a later command finds it over.
+// Close removes the records that it made for numbers that no plan names. A record with an
+// unfinished request stays until an assigner or a later command finds that it is over.
 func (m *Manual) Close(ctx context.Context) error {
 	var errs []error
 	for _, entry := range m.made {
@@ -457,24 +450,20 @@ func (m *Manual) Close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Entry returns an entry that selects the campaign that a person names: by one of its ids,
-// or by its name in the plan in force.
+// Entry returns an entry for the campaign that a person names by one of its ids, or by its name
+// in the plan in force.
 func (m *Manual) Entry(ctx context.Context, name string) (plan.Campaign, error) {
 	entries, err := m.a.ledger.Campaigns(ctx)
 	if err != nil {
 		return plan.Campaign{}, err
 	}
-	for _, entry := range entries {
-		c := entry.Campaign
-		if c.Planned && c.Plan == name || slices.Contains(c.IDs(), name) {
-			return EntryOf(c), nil
-		}
+	if c, known := ledger.FindCampaign(entries, name); known {
+		return EntryOf(c), nil
 	}
 	return entryFor(name), nil
 }
 
-// EntryOf returns an entry that selects the campaign of a ledger's record, with the
-// plan's limits.
+// EntryOf returns an entry for the campaign of a ledger record, with the plan's max_numbers.
 func EntryOf(c ledger.Campaign) plan.Campaign {
 	want := entryFor(c.ID)
 	switch reference, isReference := plan.ReferenceIn(c.ID); {
@@ -491,10 +480,10 @@ func EntryOf(c ledger.Campaign) plan.Campaign {
 	return want
 }
 
-// Where reads the records of the numbers and returns an entry for each campaign that some
-// of them are on, and the results of the others: done if they are on none, refused if their
+// ByCampaign reads the records of the numbers. It returns an entry for each campaign that some
+// of them are on, and results for the others: done if they are on none, refused if their
 // record cannot be read.
-func (m *Manual) Where(ctx context.Context, numbers []plan.E164) (entries []plan.Campaign, others []ManualResult, err error) {
+func (m *Manual) ByCampaign(ctx context.Context, numbers []plan.E164) (entries []plan.Campaign, others []ManualResult, err error) {
 	seen := newObservation()
 	if err := m.a.observer.readEach(ctx, numbers, false, &seen); err != nil {
 		return nil, nil, err
@@ -524,8 +513,8 @@ func (m *Manual) Where(ctx context.Context, numbers []plan.E164) (entries []plan
 	return entries, others, nil
 }
 
-// ReadCampaign reads the campaign with the given id, of Telnyx or TCR.
-// [telnyx.IsNotFound] recognises the error for one that does not exist.
+// ReadCampaign reads the campaign with the given Telnyx or TCR id. The error for one that does
+// not exist matches [telnyx.IsNotFound].
 func ReadCampaign(ctx context.Context, client *telnyx.Client, id string) (telnyx.Campaign, error) {
 	return ReadEntry(ctx, client, entryFor(id))
 }
@@ -535,7 +524,7 @@ func ReadEntry(ctx context.Context, client *telnyx.Client, want plan.Campaign) (
 	return newCampaigns(client, time.Now).read(ctx, want)
 }
 
-// retryChanged repeats what failed because others changed the same records.
+// retryChanged retries while other processes change the same records.
 func retryChanged(ctx context.Context, do func() error) error {
 	for try := 1; ; try++ {
 		err := do()

@@ -57,7 +57,7 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 		}, []string{"method", "route", "status"}),
 		approval: factory.NewHistogram(prometheus.HistogramOpts{
 			Name: "greenlight_campaign_attach_seconds",
-			Help: "Time from the notification that a campaign is VERIFIED, or from when Greenlight read its approval without one, until every planned number was attached. Once an approval.",
+			Help: "Time from the VERIFIED notification of a campaign (or from when Greenlight read its approval) until every planned number was attached; one per approval.",
 			// Five numbers take seconds, and five thousand take an hour; Telnyx itself may
 			// take three days.
 			Buckets: []float64{1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 3 * 3600, 12 * 3600, 24 * 3600, 72 * 3600},
@@ -90,14 +90,14 @@ func newMetrics(r prometheus.Registerer, a *Assigner) *metrics {
 	return m
 }
 
-// watch registers what is read off the assigner when somebody asks.
+// watch registers what is read from the assigner at each scrape.
 func (m *metrics) watch(factory promauto.Factory, a *Assigner) {
 	gauge := func(name, help string, read func() float64) {
 		factory.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read)
 	}
-	gauge("greenlight_assigner_queue_campaigns", "Campaigns that wait for a reconcile in this process.",
+	gauge("greenlight_assigner_queue_campaigns", "Campaigns waiting for a reconcile in this process.",
 		func() float64 { return float64(a.queue.depth()) })
-	gauge("greenlight_assigner_stopped", "1 while the circuit breaker is open because Telnyx refuses the account or its key.",
+	gauge("greenlight_assigner_breaker_open", "1 while the circuit breaker is open because Telnyx refuses the account or its key.",
 		func() float64 {
 			if a.breaker.err() != nil {
 				return 1
@@ -105,29 +105,29 @@ func (m *metrics) watch(factory promauto.Factory, a *Assigner) {
 			return 0
 		})
 	gauge("greenlight_assigner_resync_age_seconds",
-		"Time since this process took up a resync of every planned campaign, or since its start. It grows on a standby assigner.",
+		"Time since this process last queued all planned campaigns for a resync, or since its start. It grows on a standby assigner.",
 		func() float64 { return a.now().Sub(time.Unix(0, a.resynced.Load())).Seconds() })
-	gauge("greenlight_assigner_resync_interval_seconds", "Time between two resyncs, as it is set.",
+	gauge("greenlight_assigner_resync_interval_seconds", "Configured time between two resyncs.",
 		a.config.Resync.Seconds)
 	limiter := a.client.Limiter
-	gauge("greenlight_telnyx_rate", "Calls to Telnyx a second that the limiter allows now.", limiter.Rate)
-	gauge("greenlight_telnyx_limiter_waiting", "Calls to Telnyx that wait for the limiter now.",
+	gauge("greenlight_telnyx_rate", "Calls to Telnyx per second that the limiter allows now.", limiter.Rate)
+	gauge("greenlight_telnyx_limiter_waiting", "Calls to Telnyx waiting for the limiter now.",
 		func() float64 { return float64(limiter.Waits().Now) })
 	counter := func(name, help string, read func() float64) {
 		factory.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read)
 	}
-	counter("greenlight_telnyx_limiter_waits_total", "Calls to Telnyx that have waited for the limiter, if only for a moment.",
+	counter("greenlight_telnyx_limiter_waits_total", "Calls to Telnyx that have waited for the limiter, even briefly.",
 		func() float64 { return float64(limiter.Waits().Calls) })
-	counter("greenlight_telnyx_limiter_wait_seconds_total", "How long calls to Telnyx have waited for the limiter, altogether.",
+	counter("greenlight_telnyx_limiter_wait_seconds_total", "Total time that calls to Telnyx have waited for the limiter.",
 		func() float64 { return limiter.Waits().Total.Seconds() })
 }
 
-// activeMetric reports whether this assigner works or is on standby. While NATS cannot be
-// asked there is no such metric: either value might be wrong.
+// activeMetric reports whether this assigner is active. It is absent while NATS does not
+// answer, because either value might be wrong.
 type activeMetric struct{ a *Assigner }
 
 var activeDesc = prometheus.NewDesc("greenlight_assigner_active",
-	"1 on the assigner that the stream is pinned to, 0 on those that stand by. Known from the first message on; a start causes one.", nil, nil)
+	"1 on the assigner that the consumer is pinned to, 0 on standby. Known after the first message, which each start causes.", nil, nil)
 
 func (m *activeMetric) Describe(out chan<- *prometheus.Desc) { out <- activeDesc }
 

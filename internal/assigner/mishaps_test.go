@@ -284,8 +284,8 @@ func TestNumber_ThatIsLeavingIsWaitedForFromWhenItIsSeen(t *testing.T) {
 	r.must(r.sim.SetCampaignStatus(testCampaign, telnyx.CampaignMNOProvisioned))
 	r.reconcile(testCampaign)
 	n := r.number(number)
-	if n.State != ledger.Planned || n.Reason != ledger.BeingProcessed || n.NextAt.Sub(r.a.now()) != recheckLeast {
-		t.Errorf("got %+v, want another look in %s", n, recheckLeast)
+	if n.State != ledger.Planned || n.Reason != ledger.BeingProcessed || n.NextAt.Sub(r.a.now()) != recheckMin {
+		t.Errorf("got %+v, want another look in %s", n, recheckMin)
 	}
 	r.advance(DefaultPendingDeadline)
 	r.reconcile(testCampaign)
@@ -569,7 +569,7 @@ func TestAccount_ContinuesSoonAfterItIsAcceptedAgain(t *testing.T) {
 		r.reconcile(testCampaign)
 	}
 	r.sim.ClearFaults()
-	r.advance(accountMost)
+	r.advance(accountMax)
 	r.reconcile(testCampaign)
 	req, ok := r.a.queue.take(prompt) // added when a request was accepted
 	if !ok || req.key != testCampaign {
@@ -604,7 +604,7 @@ func TestUrgent_IsRepeatedWhenTelnyxCannotBeRead(t *testing.T) {
 		if again.changed != req.changed || again.urgent != req.urgent || req.changed && (again.wait <= 0 || (again.settle != nil) != req.urgent) {
 			t.Errorf("%s: %+v waits", name, again)
 		}
-		r.a.queue.leave(again)
+		r.a.queue.dequeue(again)
 		delete(r.a.queue.waiting, testCampaign)
 	}
 }

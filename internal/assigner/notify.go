@@ -15,18 +15,18 @@ import (
 )
 
 const (
-	// mostNumbers is how many phone numbers a notice names for one reason.
-	mostNumbers = 3
-	// mostDetail bounds what a notice repeats of Telnyx's words.
-	mostDetail = 200
+	// maxNumbers is how many phone numbers a notice names for one reason.
+	maxNumbers = 3
+	// maxDetail bounds what a notice repeats of Telnyx's words.
+	maxDetail = 200
 )
 
-// news is what there is to report of a campaign.
+// news is what there is to report about a campaign.
 type news struct {
 	kind notice.Kind
-	// about is the same for two that need not both be reported.
+	// about identifies the news. The same news is reported once.
 	about string
-	// waiting are the numbers that a person is needed for, by reason.
+	// waiting are the numbers that need a person, by reason.
 	waiting map[ledger.Reason][]ledger.Number
 	counts  map[ledger.State]int
 	total   int
@@ -35,8 +35,8 @@ type news struct {
 // attached is how many numbers are on the campaign.
 func (v news) attached() int { return v.counts[ledger.Attached] + v.counts[ledger.Sendable] }
 
-// newsOf returns what there is to report of a planned campaign with its planned
-// numbers. The kind is empty while nothing has ended and nobody is needed:
+// newsOf returns what there is to report about a planned campaign and its numbers. The kind is
+// empty if there is nothing:
 //
 //	campaign            numbers                                         kind
 //	rejected, expired,
@@ -48,11 +48,10 @@ func (v news) attached() int { return v.counts[ledger.Attached] + v.counts[ledge
 //	approved            each is attached                                completed
 //	others              others                                          –
 //
-// Attached is Telnyx's record on this campaign, whatever the carriers still do; but a
-// number that a carrier did not take needs a person all the same. How many numbers
-// there are is reported, and is not news by itself, since they come one by one; that
-// the plan has changed is, once all of it has ended.
-// Leaving numbers count only if they need a person.
+// A number is attached if Telnyx's record is on this campaign, even if carriers have not
+// finished; but it needs a person if a carrier refused it. The counts are reported, but a
+// change of them alone is not news, since numbers are attached one by one. A changed plan is
+// news once all of its numbers are done. Leaving numbers count only if they need a person.
 func newsOf(c ledger.Campaign, numbers, leaving []ledger.Number) news {
 	v := news{waiting: map[ledger.Reason][]ledger.Number{}, counts: map[ledger.State]int{}, total: len(numbers)}
 	settled, needed := 0, 0
@@ -91,8 +90,8 @@ func newsOf(c ledger.Campaign, numbers, leaving []ledger.Number) news {
 		v.about = string(v.kind) + " " + string(c.Phase)
 		return v
 	}
-	// What was reported of a campaign's numbers is not news when it goes back into
-	// review. The word is the first edition's, so that an upgrade reports nothing twice.
+	// It has no phase, so that nothing is reported again after another review. "ready" is a
+	// word of the first edition: an upgrade must not report anything twice.
 	v.about = fmt.Sprint(v.kind, " ready ", v.reasons())
 	if v.kind == notice.Completed || v.kind == notice.Partial {
 		v.about += fmt.Sprintf(" %s %d", c.EntryHash, v.total)
@@ -102,10 +101,10 @@ func newsOf(c ledger.Campaign, numbers, leaving []ledger.Number) news {
 
 func (v news) reasons() []ledger.Reason { return slices.Sorted(maps.Keys(v.waiting)) }
 
-// notify stores a notice if there is news of the campaign that its record does not say
-// was reported before. The notice is stored first and recorded then: a crash in between
-// stores it again under the same key, which counts once, and the other order could lose
-// it. A notice that cannot be stored holds up nothing; the next reconcile tries again.
+// notify stores a notice if there is news about the campaign that was not reported before. The
+// notice is stored before the record: after a crash in between, it is stored again under the
+// same key, which counts once. The other order could lose it. If it cannot be stored, the next
+// reconcile tries again.
 func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 	if !r.planned {
 		c.Reported = ""
@@ -124,8 +123,8 @@ func (r *reconcile) notify(ctx context.Context, c *ledger.Campaign) {
 	if v.about == before.Reported {
 		return
 	}
-	// A record that an earlier version wrote says nothing of notices. That all is well in
-	// a thousand campaigns is not news then.
+	// A record of an earlier version does not have Reported. An upgrade must not send a
+	// completed notice for every campaign.
 	upgraded := before.Phase == ledger.PhaseApproved && before.NoticedAt.IsZero()
 	if v.kind == "" || v.kind == notice.Completed && upgraded {
 		c.Reported = v.about
@@ -152,11 +151,11 @@ func (r *reconcile) notifyEnd(ctx context.Context, c *ledger.Campaign) {
 	}
 }
 
-// publish stores a notice, and reports whether it is stored. While work is on hold the
+// publish stores a notice, and reports whether it is stored. If the campaign is on hold, the
 // notice says so first.
 func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) bool {
 	if a.notices == nil {
-		return false // a person is there to see
+		return false // a command, whose output the person sees
 	}
 	if hold, err := a.ledger.ReadHold(ctx); err == nil {
 		if by, held := hold.Of(append(a.observer.campaigns.known(n.CampaignID).IDs(), n.CampaignID)...); held {
@@ -180,45 +179,45 @@ func (a *Assigner) publish(ctx context.Context, n notice.Notice, key string) boo
 	return err == nil
 }
 
-// alarm logs that nothing is sent for the account, and stores a notice. An assigner that
-// finds out in the same hour reports the same.
+// alarm logs that nothing is sent for the account, and stores a notice. The notice is the same
+// for all assigners within an hour.
 func (a *Assigner) alarm(reason ledger.Reason, cause error) {
 	advice, now := reason.Advice(), a.now().UTC()
 	a.log.Error().Str(telemetry.KeyReason, string(reason)).Err(cause).Msg(sentences(advice.Why, advice.Next, advice.Action))
 	a.publish(context.Background(), notice.Notice{
 		Kind: notice.NeedsPerson, Reasons: []ledger.Reason{reason}, At: now,
-		Text: sentences("A person is needed: "+advice.Why, inWords("Telnyx said", cause.Error()), advice.Next, advice.Action),
+		Text: sentences("Action needed: "+advice.Why, quote("Telnyx said", cause.Error()), advice.Next, advice.Action),
 	}, fmt.Sprintf("account %s %s", reason, now.Truncate(time.Hour)))
 }
 
-// heads begin the messages.
-var heads = map[notice.Kind]string{
-	notice.Completed: "Completed", notice.Partial: "Partly done", notice.NeedsPerson: "A person is needed", notice.Stuck: "Stuck",
+// headings begin the messages.
+var headings = map[notice.Kind]string{
+	notice.Completed: "Completed", notice.Partial: "Partly done", notice.NeedsPerson: "Action needed", notice.Stuck: "Stuck",
 }
 
 // text is the message for people.
 func (v news) text(c ledger.Campaign) string {
-	text := []string{fmt.Sprintf("%s: %d of %s attached to campaign %s (%s).", heads[v.kind], v.attached(), numbersOf(v.total), c.Plan, c.ID)}
+	text := []string{fmt.Sprintf("%s: %d of %s attached to campaign %s (%s).", headings[v.kind], v.attached(), numbersOf(v.total), c.Plan, c.ID)}
 	switch {
 	case v.kind == notice.Completed:
 		if sendable := v.counts[ledger.Sendable]; sendable < v.total {
-			text = append(text, fmt.Sprintf("The carriers let messages through from %d so far and are processing the rest.", sendable))
+			text = append(text, fmt.Sprintf("So far, %d can send; the carriers are processing the rest.", sendable))
 		}
-		text = append(text, "Nothing needs doing.")
+		text = append(text, "No action is needed.")
 	case c.Phase.NeedsPerson():
-		text = append(text, c.Phase.Sentence(), inWords("Telnyx said", c.Detail))
+		text = append(text, c.Phase.Sentence(), quote("Telnyx said", c.Detail))
 	default:
 		for _, reason := range v.reasons() {
-			text = append(text, troubles(reason, v.waiting[reason])...)
+			text = append(text, explanations(reason, v.waiting[reason])...)
 		}
 		text = append(text, "Run greenlight status for the rest.")
 	}
 	return sentences(text...)
 }
 
-// troubles says of the numbers with one reason what that means and what to do. It may
-// mean one thing for a number that is on the campaign and another for one that is not.
-func troubles(reason ledger.Reason, numbers []ledger.Number) (text []string) {
+// explanations says what a reason means for these numbers, and what to do. That may differ
+// between numbers that are on the campaign and others.
+func explanations(reason ledger.Reason, numbers []ledger.Number) (text []string) {
 	said := map[string][]string{}
 	for _, n := range numbers {
 		advice := ledger.Advise(n, ledger.Campaign{})
@@ -231,11 +230,11 @@ func troubles(reason ledger.Reason, numbers []ledger.Number) (text []string) {
 	return text
 }
 
-// named names the first of the numbers, and counts the others.
+// named lists the first numbers, and counts the others.
 func named(numbers []string) string {
 	slices.Sort(numbers)
-	first := strings.Join(numbers[:min(len(numbers), mostNumbers)], ", ")
-	if more := len(numbers) - mostNumbers; more > 0 {
+	first := strings.Join(numbers[:min(len(numbers), maxNumbers)], ", ")
+	if more := len(numbers) - maxNumbers; more > 0 {
 		first += fmt.Sprintf(" and %d more", more)
 	}
 	return first
@@ -248,16 +247,16 @@ func numbersOf(total int) string {
 	return fmt.Sprintf("%d planned numbers", total)
 }
 
-// inWords repeats somebody else's words, on one line and bounded.
-func inWords(who, words string) string {
+// quote quotes a text from outside, bounded and on one line.
+func quote(who, words string) string {
 	words = strings.Join(strings.Fields(words), " ")
 	if words == "" {
 		return ""
 	}
-	return who + ": " + strings.TrimRight(strings.ToValidUTF8(words[:min(len(words), mostDetail)], ""), ". ") + "."
+	return who + ": " + strings.TrimRight(strings.ToValidUTF8(words[:min(len(words), maxDetail)], ""), ". ") + "."
 }
 
-// sentences puts those together that are not empty.
+// sentences joins the sentences that are not empty.
 func sentences(all ...string) string {
 	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " ")
 }

@@ -131,16 +131,16 @@ func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 	many := "sendable" + strings.Repeat(" failed/not_owned!", 40)
 	for name, test := range map[string]struct{ got, want string }{
 		"completed": {text(ledger.PhaseApproved, "", "sendable attached attached"),
-			"Completed: 3 of 3 planned numbers attached to campaign spring-promo (C6X6M95). The carriers let messages through from 1 so far and are processing the rest. Nothing needs doing."},
+			"Completed: 3 of 3 planned numbers attached to campaign spring-promo (C6X6M95). So far, 1 can send; the carriers are processing the rest. No action is needed."},
 		"one": {text(ledger.PhaseApproved, "", "sendable"),
-			"Completed: 1 of 1 planned number attached to campaign spring-promo (C6X6M95). Nothing needs doing."},
+			"Completed: 1 of 1 planned number attached to campaign spring-promo (C6X6M95). No action is needed."},
 		"partial": {text(ledger.PhaseApproved, "", "sendable conflict/other_campaign!"),
 			"Partly done: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). other_campaign (+15551230001): " +
 				ledger.OtherCampaign.Advice().Why + " " + ledger.OtherCampaign.Advice().Action + " Run greenlight status for the rest."},
 		"rejected": {text(ledger.PhaseRejected, "no\nopt-in.", "planned/campaign_rejected!"),
-			"A person is needed: 0 of 1 planned number attached to campaign spring-promo (C6X6M95). " + ledger.PhaseRejected.Sentence() + " Telnyx said: no opt-in."},
+			"Action needed: 0 of 1 planned number attached to campaign spring-promo (C6X6M95). " + ledger.PhaseRejected.Sentence() + " Telnyx said: no opt-in."},
 		"carrier": {text(ledger.PhaseApproved, "", "sendable attached/carrier_failed!"),
-			"A person is needed: 2 of 2 planned numbers attached to campaign spring-promo (C6X6M95). carrier_failed (+15551230001): " +
+			"Action needed: 2 of 2 planned numbers attached to campaign spring-promo (C6X6M95). carrier_failed (+15551230001): " +
 				"The number is on the campaign, but a carrier did not accept it. Messages to that carrier are not delivered. Contact Telnyx support about this number and carrier. Run greenlight status for the rest."},
 		"stuck": {text(ledger.PhaseApproved, "", "pending/stuck! sendable"),
 			"Stuck: 1 of 2 planned numbers attached to campaign spring-promo (C6X6M95). stuck (+15551230000): " +
@@ -151,7 +151,7 @@ func TestNotice_SaysWhatHappenedAndWhatToDo(t *testing.T) {
 		}
 	}
 	got := text(ledger.PhaseApproved, "", many)
-	if named := strings.Count(got, "+1555"); named != mostNumbers || !strings.Contains(got, "and 37 more") {
+	if named := strings.Count(got, "+1555"); named != maxNumbers || !strings.Contains(got, "and 37 more") {
 		t.Errorf("%d of 40 numbers are named: %s", named, got)
 	}
 }

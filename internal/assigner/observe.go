@@ -18,41 +18,37 @@ import (
 )
 
 const (
-	// rowsPerPage is the page size by which the cost of a list is estimated.
+	// rowsPerPage is the page size for estimating the cost of a list.
 	rowsPerPage = 250
-	// sparePages is how many pages more than its own numbers a campaign may cause to
-	// be read, so that accounts of usual size are read as a whole: a complete list
-	// needs no filter that Telnyx may understand otherwise.
+	// sparePages is how many extra pages may be read for a campaign, so that usual accounts are
+	// read completely: a complete list needs no filter, which Telnyx may interpret differently.
 	sparePages = 3
-	// listKept is how long a list is kept for requests that were made before it was
-	// read.
+	// listKept is how long a list is kept for requests that were made before it was read.
 	listKept = 30 * time.Second
-	// wholeListEvery is how often the list of a large account is read because something
-	// is unclear: it takes hundreds of calls.
+	// wholeListEvery is how often the list of a large account is read to resolve a doubt: it
+	// takes hundreds of calls.
 	wholeListEvery = 10 * time.Minute
 )
 
-// Observer reads what Telnyx has of campaigns and numbers, and says what of it is
-// proven. Requests that were made before a list was read share it. Safe for
-// concurrent use.
+// Observer reads campaigns and numbers from Telnyx, and determines what is proven. Requests
+// that were made before a list was read share it. Safe for concurrent use.
 type Observer struct {
 	client      *telnyx.Client
 	campaigns   *campaigns
 	concurrency int
 	assignments shared[telnyx.Assignment, recordIndex]
-	// whole is the account's list however long it is, for numbers that nothing else
-	// settles.
+	// whole is the account's complete list, of any length, for numbers that remain in doubt.
 	whole shared[telnyx.Assignment, recordIndex]
-	// saysNotFound says that Telnyx has answered its usual 404 for a number without a
-	// record, so that an unusual answer is not its way of saying that.
-	saysNotFound atomic.Bool
-	numbers      shared[telnyx.Number, map[string]telnyx.Number]
+	// knowsNotFound says that Telnyx has answered its usual 404 for a number without a record,
+	// so an unusual answer does not mean the same.
+	knowsNotFound atomic.Bool
+	numbers       shared[telnyx.Number, map[string]telnyx.Number]
 	// filed are the account's campaigns, for a resync of many.
 	filed shared[telnyx.Campaign, map[telnyx.CampaignID]telnyx.Campaign]
 }
 
-// NewObserver returns an observer that has at most concurrency calls under way at
-// once when it reads records one by one.
+// NewObserver returns an observer. Concurrency bounds the calls that run at once when it reads
+// records one by one.
 func NewObserver(client *telnyx.Client, concurrency int) *Observer {
 	return newObserver(client, concurrency, time.Now)
 }
@@ -94,7 +90,7 @@ func campaignIDs(ids ...string) []string {
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
-// of returns the records of the numbers, wherever they are, and those on the campaign.
+// of returns all records of the numbers, and those on the campaign.
 func (x recordIndex) of(numbers []plan.E164, c telnyx.Campaign) []telnyx.Assignment {
 	var places []int
 	for _, n := range numbers {
@@ -120,16 +116,15 @@ func indexNumbers(all []telnyx.Number) map[string]telnyx.Number {
 	return index
 }
 
-// Observation is what was read of one campaign's numbers.
+// Observation is what was read about one campaign's numbers.
 type Observation struct {
-	// Records are those of the numbers on the campaign and of the planned numbers,
-	// wherever these are.
+	// Records are the records on the campaign, and all records of the planned numbers.
 	Records []telnyx.Assignment
-	// Unknown says of planned numbers why their records do not settle where they are.
+	// Unknown says why the records of planned numbers do not show where they are.
 	Unknown map[plan.E164]string
-	// Account has the numbers that were found on the account, of those that are not on
-	// the campaign. Absent are proven not to be there, by a reading that began then; the
-	// rest is not known.
+	// Account has the settings of numbers that are on the account and may have to be attached.
+	// Absent has those proven not to be on it, with the time when that read began. Others are
+	// unknown.
 	Account map[plan.E164]telnyx.Number
 	Absent  map[plan.E164]time.Time
 }
@@ -138,31 +133,31 @@ type Observation struct {
 type question struct {
 	want     plan.Campaign // with the numbers of its pool
 	campaign telnyx.Campaign
-	// asked is when the request was made: nothing read before answers it.
+	// asked is when the request was made. Earlier reads do not count.
 	asked time.Time
-	// requested reports a number for which a request was sent. A list may lag behind,
-	// so that one that does not show such a number is not enough.
+	// requested reports whether a request was sent for a number. Lists may lag behind, so a
+	// list without such a number proves nothing.
 	requested func(plan.E164) bool
-	// likelyFree are numbers whose settings are probably needed; reading them at the
-	// same time as the records saves a round trip. Nil: the records come first.
+	// likelyFree are numbers whose settings are probably needed. Reading them together with
+	// the records saves a round trip. If nil, the records are read first.
 	likelyFree []plan.E164
-	// settings are those of numbers that were just read otherwise.
+	// settings are settings of numbers that are already known.
 	settings map[plan.E164]telnyx.Number
-	// sharedBy is how many campaigns are about to ask the same, at least 1.
+	// sharedBy is how many campaigns are about to ask for the same lists, at least 1.
 	sharedBy int
-	// forecast says that nobody asks again soon, and that what follows on waiting is asked
-	// as well: the account's list may be read however long it is, if that takes fewer calls.
+	// forecast asks for the settings of waiting numbers too, and allows lists of any length if
+	// they take fewer calls: nothing asks again soon.
 	forecast bool
 }
 
-// maxPages is how long a list of the account may be to be read as a whole.
+// maxPages is the length up to which a list of the account is read completely.
 func (q question) maxPages(numbers int) int {
 	return (numbers+rowsPerPage-1)/rowsPerPage + sparePages + q.sharedBy - 1
 }
 
-// observe reads everything that must be known before a write, at least cost: the
-// records first, or beside them, the settings of the numbers that may have to be
-// attached. An error means that nothing can be decided about any number.
+// observe reads what must be known before a write, with as few calls as possible: the records,
+// and the settings of the numbers that may have to be attached. An error means that nothing
+// can be decided.
 func (o *Observer) observe(ctx context.Context, q question) (Observation, error) {
 	seen := newObservation()
 	maps.Copy(seen.Account, q.settings)
@@ -177,7 +172,7 @@ func (o *Observer) observe(ctx context.Context, q question) (Observation, error)
 	var left []plan.E164
 	for _, change := range plan.Diff(q.want, q.campaign, seen.Records) {
 		_, found := seen.Account[change.Number]
-		needed := change.Action == plan.Attach || change.Action == plan.Move || q.forecast && then[change.Action] != ""
+		needed := change.Action == plan.Attach || change.Action == plan.Move || q.forecast && afterWait[change.Action] != ""
 		if needed && !found && seen.Unknown[change.Number] == "" && !slices.Contains(q.likelyFree, change.Number) {
 			left = append(left, change.Number)
 		}
@@ -189,9 +184,8 @@ func newObservation() Observation {
 	return Observation{Unknown: map[plan.E164]string{}, Account: map[plan.E164]telnyx.Number{}, Absent: map[plan.E164]time.Time{}}
 }
 
-// readRecords reads the records: the whole account's if that is no more pages than
-// fit, else the campaign's own list and then one by one those of the planned numbers
-// that it does not have.
+// readRecords reads the account's list if it is short enough, else the campaign's list and the
+// records of the planned numbers that are not in it.
 func (o *Observer) readRecords(ctx context.Context, q question, seen *Observation) error {
 	all, err := o.assignments.read(ctx, q.asked, q.maxPages(len(q.want.Numbers)), o.client.Assignments)
 	if err != nil {
@@ -199,7 +193,7 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 	}
 	var alone []plan.E164
 	if !all.rows.Complete {
-		if q.campaign.AssignmentID() != "" { // none of a campaign that was not found
+		if q.campaign.AssignmentID() != "" { // the campaign was found
 			on, err := o.client.AssignmentsOn(ctx, q.campaign)
 			if err != nil {
 				return err
@@ -220,8 +214,8 @@ func (o *Observer) readRecords(ctx context.Context, q question, seen *Observatio
 	return o.readEach(ctx, alone, all.rows.Complete, seen)
 }
 
-// withoutRecord returns the planned numbers that no live record names. A failed record does not
-// hold a number, so there may be another.
+// withoutRecord returns the planned numbers without a live record. A number with a failed
+// record may have another one.
 func (q question) withoutRecord(records []telnyx.Assignment) []plan.E164 {
 	var numbers []plan.E164
 	for _, change := range plan.Diff(q.want, q.campaign, records) {
@@ -243,16 +237,16 @@ func liveOn(c telnyx.Campaign, changes plan.Changes) int {
 	return live
 }
 
-// isLive reports whether Telnyx's record has the number on the campaign. A failed record
-// does not.
+// isLive reports whether Telnyx's record shows the number on the campaign. A failed record does
+// not.
 func isLive(c telnyx.Campaign, change plan.Change) bool {
 	return change.Record != nil && change.Record.On(c) && change.Action != plan.Attach
 }
 
-// readEach reads records one by one. One that cannot be read leaves its number
-// unknown and does not keep the others from being read, unless the failure concerns the
-// account or Telnyx cannot be reached. An answer that is not its usual 404 counts only with a
-// complete list that does not show the number either.
+// readEach reads records one by one. If one cannot be read, its number is unknown and the
+// others are still read, unless the failure concerns the account or Telnyx cannot be reached.
+// An answer other than Telnyx's usual 404 counts only with a complete list that lacks the
+// number too.
 func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed bool, seen *Observation) error {
 	var mu sync.Mutex
 	var unusual []plan.E164
@@ -270,7 +264,7 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 			case err == nil:
 				seen.Records = append(seen.Records, record)
 			case telnyx.IsNotFound(err):
-				o.saysNotFound.Store(true)
+				o.knowsNotFound.Store(true)
 			case groupCtx.Err() != nil:
 				return groupCtx.Err()
 			case telnyx.Classify(err) == telnyx.ClassUnauthorized, telnyx.IsUnreachable(err), !telnyx.WasSent(err):
@@ -289,18 +283,17 @@ func (o *Observer) readEach(ctx context.Context, numbers []plan.E164, listed boo
 	}
 	switch {
 	case listed:
-		seen.isFree(unusual)
+		seen.markFree(unusual)
 		return nil
-	case o.saysNotFound.Load():
-		return nil // Telnyx has words for a number without a record, and these are others
+	case o.knowsNotFound.Load():
+		return nil // for a number without a record, Telnyx would have answered 404
 	default:
-		return o.settleByWholeList(ctx, unusual, seen)
+		return o.readWholeList(ctx, unusual, seen)
 	}
 }
 
-// isUnusual reports an answer about a record that is not one of Telnyx's usual ones: a 404 of
-// another kind, another refusal, or a 200 without a record. Servers that fail or do not
-// answer say nothing, and neither does an answer that is broken.
+// isUnusual reports an unusual answer about a record: a different 404, another refusal, or a
+// 200 without a record. Server errors, missing answers and broken answers prove nothing.
 func isUnusual(err error) bool {
 	if unreadable, ok := errors.AsType[*telnyx.UnreadableError](err); ok {
 		return unreadable.IsWhole()
@@ -308,17 +301,17 @@ func isUnusual(err error) bool {
 	return telnyx.Classify(err) != telnyx.ClassTransient
 }
 
-// isFree takes in that a complete list does not show the numbers.
-func (s *Observation) isFree(numbers []plan.E164) {
+// markFree notes that a complete list does not have the numbers.
+func (s *Observation) markFree(numbers []plan.E164) {
 	for _, n := range numbers {
 		delete(s.Unknown, n)
 	}
 }
 
-// settleByWholeList settles numbers by the account's list, however long it is. That list
-// may be some minutes old: by it a number may be attached, which Telnyx refuses if it is
-// in use, and never moved.
-func (o *Observer) settleByWholeList(ctx context.Context, numbers []plan.E164, seen *Observation) error {
+// readWholeList resolves doubts with the account's complete list, of any length. The list may
+// be minutes old, so it is not enough to move a number. To attach one is safe, because Telnyx
+// refuses a number that is in use.
+func (o *Observer) readWholeList(ctx context.Context, numbers []plan.E164, seen *Observation) error {
 	all, err := o.whole.read(ctx, time.Now().Add(-wholeListEvery), 0, o.client.Assignments)
 	if err != nil {
 		return err
@@ -326,7 +319,7 @@ func (o *Observer) settleByWholeList(ctx context.Context, numbers []plan.E164, s
 	if !all.rows.Complete {
 		return nil
 	}
-	seen.isFree(numbers)
+	seen.markFree(numbers)
 	seen.Records = append(seen.Records, all.indexed.of(numbers, telnyx.Campaign{})...)
 	return nil
 }
@@ -370,8 +363,8 @@ func (o *Observer) readNumbers(ctx context.Context, q question, numbers []plan.E
 	return o.readDoubtful(ctx, doubtful, seen)
 }
 
-// readDoubtful reads numbers one by one that cannot be attached by settings that Telnyx's
-// client has kept: they may have changed since. Those that cannot be read stay unknown.
+// readDoubtful reads numbers one by one whose cached settings say that they cannot be attached:
+// the settings may have changed. Those that cannot be read stay unknown.
 func (o *Observer) readDoubtful(ctx context.Context, numbers []telnyx.Number, seen *Observation) error {
 	var mu sync.Mutex
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -394,8 +387,7 @@ func (o *Observer) readDoubtful(ctx context.Context, numbers []telnyx.Number, se
 	return group.Wait()
 }
 
-// takeNumbers takes the numbers out of a complete list of the account, whose reading
-// began then.
+// takeNumbers takes the numbers from a complete list of the account, whose read began then.
 func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.Number, began time.Time) {
 	for _, n := range numbers {
 		if number, ok := owned[string(n)]; ok {
@@ -406,9 +398,8 @@ func (s *Observation) takeNumbers(numbers []plan.E164, owned map[string]telnyx.N
 	}
 }
 
-// poolOf returns the long codes among the numbers of a messaging profile, and their
-// settings.
-func poolOf(rows []telnyx.Number) (numbers []plan.E164, settings map[plan.E164]telnyx.Number) {
+// PoolOf returns the long codes among the numbers of a messaging profile, and their settings.
+func PoolOf(rows []telnyx.Number) (numbers []plan.E164, settings map[plan.E164]telnyx.Number) {
 	settings = make(map[plan.E164]telnyx.Number, len(rows))
 	for _, row := range rows {
 		n, err := plan.ParseE164(row.PhoneNumber)
@@ -420,11 +411,11 @@ func poolOf(rows []telnyx.Number) (numbers []plan.E164, settings map[plan.E164]t
 	return numbers, settings
 }
 
-// shared is a list that several requests read once, with an index of its rows. A read
-// serves every request that was made before it began.
+// shared is a list that several requests share, with an index of its rows. A read serves every
+// request that was made before it began.
 type shared[T, Index any] struct {
 	index func([]T) Index
-	// kept is for how long the list is kept after it was read.
+	// kept is how long the list is kept after it was read.
 	kept time.Duration
 
 	mu     sync.Mutex
@@ -442,8 +433,8 @@ type sharedRead[T, Index any] struct {
 // errNotRead is the error of a read that ended in a panic.
 var errNotRead = errors.New("the list was not read to its end")
 
-// read returns the list as it was read after the given time, if it has no more than
-// maxPages pages; otherwise it is not complete.
+// read returns the list, read after the given time. It is incomplete if it has more than
+// maxPages pages.
 func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages int, read func(context.Context, int) (telnyx.Rows[T], error)) (*sharedRead[T, Index], error) {
 	for {
 		s.mu.Lock()
@@ -453,7 +444,7 @@ func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages i
 			s.latest = latest
 			s.mu.Unlock()
 			func() {
-				defer close(latest.done) // also if it panics, so that nobody waits for ever
+				defer close(latest.done) // also after a panic, so that no request waits forever
 				rows, err := read(ctx, maxPages)
 				latest.rows, latest.indexed, latest.err = rows, s.index(rows.All), err
 			}()
@@ -473,8 +464,8 @@ func (s *shared[T, Index]) read(ctx context.Context, asked time.Time, maxPages i
 	}
 }
 
-// tooShort reports a read that stopped because the list was longer than its reader
-// wanted, and not longer than this one wants.
+// tooShort reports a read that stopped at its own maxPages, although the list has no more pages
+// than this caller accepts.
 func (r *sharedRead[T, Index]) tooShort(maxPages int) bool {
 	select {
 	case <-r.done:

@@ -8,8 +8,8 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// PhaseOf says what a campaign's state at Telnyx means for attaching numbers, and
-// why in a few words. Nothing but approved lets a write through.
+// PhaseOf returns what a campaign's state at Telnyx means for attaching numbers, and a short
+// reason. Only approved campaigns get numbers.
 //
 //	campaignStatus                                       phase
 //	TCR_PENDING, TCR_ACCEPTED, TELNYX_ACCEPTED,
@@ -21,9 +21,9 @@ import (
 //	TCR_EXPIRED                                          expired
 //	anything else                                        unknown
 //
-// Three fields overrule it: status EXPIRED means expired; isTMobileSuspended turns
-// approved into suspended, and mock turns it into unknown. That status is ACTIVE
-// means nothing: a campaign is ACTIVE from the day it is filed
+// Three fields override it: status EXPIRED means expired, isTMobileSuspended turns approved
+// into suspended, and mock turns it into unknown. The status ACTIVE means nothing, because a
+// campaign has it from the day it is filed
 // (https://github.com/team-telnyx/openapi, TelnyxCampaignCSP).
 func PhaseOf(c telnyx.Campaign) (phase ledger.Phase, why string) {
 	if c.Status == telnyx.StatusExpired {
@@ -52,14 +52,14 @@ func provisioned(c telnyx.Campaign) (ledger.Phase, string) {
 	case c.IsTMobileSuspended:
 		return ledger.PhaseSuspended, "T-Mobile has suspended it"
 	case c.Mock:
-		return ledger.PhaseUnknown, "it is a mock campaign, which carries no numbers"
+		return ledger.PhaseUnknown, "it is a mock campaign, which cannot have numbers"
 	default:
 		return ledger.PhaseApproved, ""
 	}
 }
 
-// EndOf returns when a campaign ends, the zero time for one that is renewed, or if Telnyx
-// does not say.
+// EndOf returns when a campaign ends. It is zero if the campaign is renewed, or if Telnyx does
+// not report that.
 func EndOf(c telnyx.Campaign) time.Time {
 	if c.AutoRenewal == nil || *c.AutoRenewal {
 		return time.Time{}

@@ -12,15 +12,14 @@ import (
 )
 
 const (
-	// markEvery is how often the mark of the plans is checked.
+	// markEvery is how often the plans in force are compared with what is stored.
 	markEvery = time.Second
-	// markTimeout bounds writing it.
+	// markTimeout bounds storing them.
 	markTimeout = 5 * time.Second
 )
 
-// planMark remembers of which plan set, and of which fault of its files, this process
-// wrote the ledger's mark last, see [ledger.Plans]. The zero value has the mark written.
-// Safe for concurrent use.
+// planMark remembers the plan set and fault that this process last stored as [ledger.Plans].
+// With the zero value, they are stored again. Safe for concurrent use.
 type planMark struct {
 	mu     sync.Mutex
 	set    *plan.Set
@@ -28,24 +27,24 @@ type planMark struct {
 	failed bool
 }
 
-// forget has the mark written anew: another assigner may have written its own.
+// forget makes markPlans store them again, since another assigner may have stored its own.
 func (m *planMark) forget() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.set = nil
 }
 
-// keepPlansMarked marks which plans are in force, while this assigner works, until ctx
+// keepPlansMarked stores which plans are in force, while this assigner is active, until ctx
 // ends.
 func (a *Assigner) keepPlansMarked(ctx context.Context) {
 	for ctx.Err() == nil {
-		a.markPlans(ctx, a.works)
+		a.markPlans(ctx, a.isActive)
 		wait(ctx, markEvery)
 	}
 }
 
-// AwaitPlans keeps the ledger's mark up to date until planned is closed or ctx ends: it says
-// why there is no plan set yet. Call it after [Assigner.Join], before [Assigner.Run].
+// AwaitPlans stores why there is no plan set yet, until planned is closed or ctx ends. Call it
+// after [Assigner.Join], before [Assigner.Run].
 func (a *Assigner) AwaitPlans(ctx context.Context, planned <-chan struct{}) {
 	for {
 		select {
@@ -64,8 +63,8 @@ func (a *Assigner) AwaitPlans(ctx context.Context, planned <-chan struct{}) {
 	}
 }
 
-// markFault writes why the plan files cannot be used, unless another assigner works. The set
-// that was in force last stays in the mark.
+// markFault stores why the plan files cannot be used, unless another assigner is active. The
+// stored plan set stays.
 func (a *Assigner) markFault(ctx context.Context) {
 	m := &a.plans
 	m.mu.Lock()
@@ -77,7 +76,7 @@ func (a *Assigner) markFault(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, markTimeout)
 	defer cancel()
 	mark, _, readErr := a.ledger.Plans(ctx)
-	if readErr != nil || !a.nobodyWorks(ctx) {
+	if readErr != nil || !a.noneActive(ctx) {
 		return // the next round tries again
 	}
 	mark.Fault = err.Error()
@@ -86,29 +85,28 @@ func (a *Assigner) markFault(ctx context.Context) {
 	}
 }
 
-// works reports whether this assigner is the one that works.
-func (a *Assigner) works(ctx context.Context) bool {
+// isActive reports whether this assigner is active.
+func (a *Assigner) isActive(ctx context.Context) bool {
 	state, err := a.consumer.State(ctx)
 	return err == nil && state.Pinned
 }
 
-// standsBy reports whether another assigner is the one that works.
-func (a *Assigner) standsBy(ctx context.Context) bool {
+// isStandby reports whether another assigner is active.
+func (a *Assigner) isStandby(ctx context.Context) bool {
 	state, err := a.consumer.State(ctx)
 	return err == nil && state.Elsewhere
 }
 
-// nobodyWorks reports whether no assigner asks for work, so that this one, which is
-// about to, is the next to work.
-func (a *Assigner) nobodyWorks(ctx context.Context) bool {
+// noneActive reports whether no assigner asks for messages, so this one is about to become
+// active.
+func (a *Assigner) noneActive(ctx context.Context) bool {
 	backlog, err := events.ReadBacklog(ctx, a.config.JetStream)
 	return err == nil && backlog.Idle
 }
 
-func worksForSure(context.Context) bool { return true }
+func alwaysActive(context.Context) bool { return true }
 
-// markPlans writes the mark if it is not true any more, and if it is this assigner's to
-// write.
+// markPlans stores the plans in force if they have changed and mine returns true.
 func (a *Assigner) markPlans(ctx context.Context, mine func(context.Context) bool) {
 	m := &a.plans
 	m.mu.Lock()
@@ -128,7 +126,7 @@ func (a *Assigner) markPlans(ctx context.Context, mine func(context.Context) boo
 		return
 	}
 	if !m.failed && ctx.Err() == nil {
-		a.log.Warn().Str(telemetry.KeyPlanHash, set.Hash).Err(err).Msg("which plan set is in force could not be written down; trying again")
+		a.log.Warn().Str(telemetry.KeyPlanHash, set.Hash).Err(err).Msg("the plan set in force could not be stored; trying again")
 	}
 	m.failed = true
 }

@@ -360,7 +360,7 @@ func TestManual_RemovesNothingThatANewPlanNames(t *testing.T) {
 	for _, number := range numbers {
 		r.must(r.sim.AttachNumber(number, testCampaign, telnyx.Assigned))
 		r.plan(listed("spring", testCampaign, number))
-		r.a.markPlans(t.Context(), worksForSure) // the ledger says that a new set is in force
+		r.a.markPlans(t.Context(), alwaysActive) // the ledger says that a new set is in force
 		before := deletes(r)
 		done := make(chan struct{})
 		go func() {

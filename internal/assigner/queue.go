@@ -6,75 +6,72 @@ import (
 	"time"
 )
 
-// class says how urgent a request is. A worker takes the lower ones first, and not
-// every worker takes the higher ones, so that neither a resync of thousands of
-// campaigns nor events of strangers hold up an approval.
+// class is the priority of a request. Workers take lower classes first, and most do not take
+// the higher ones, so that neither a resync of thousands of campaigns nor events about
+// unplanned campaigns delay an approval.
 type class int
 
 const (
 	// prompt: something happened to a planned campaign.
 	prompt class = iota
-	// routine: nothing happened; a resync or a start asks.
+	// routine: a resync or a start.
 	routine
-	// stranger: an event names a campaign that no plan names.
-	stranger
+	// unplanned: an event names a campaign that no plan names.
+	unplanned
 	classes
 )
 
-// maxStrangers bounds the campaigns of strangers in the queue. One that does not fit
-// is dropped: nothing is planned for it, and a plan that names it later is reconciled
-// anyway.
-const maxStrangers = 1000
+// maxUnplanned bounds the unplanned campaigns in the queue. Others are dropped: nothing is
+// planned for them, and a plan that names them later requests a reconcile.
+const maxUnplanned = 1000
 
 // request asks for a reconcile of one campaign.
 type request struct {
 	key   string
 	class class
-	// cause says in a few words what caused it; it is written into the records.
+	// cause is a short text for the records.
 	cause string
-	// made is when it was made. Only what is read later answers it.
+	// made is when it was made. Only later reads count for it.
 	made time.Time
-	// noticed is when the notification was stored that caused it, zero if something
-	// else did.
+	// noticed is when the notification that caused it was stored, zero if none did.
 	noticed time.Time
-	// approved is when Telnyx says that the campaign was approved; zero if it does not.
+	// approved is Telnyx's time of the approval, zero if unknown.
 	approved time.Time
-	// changed says that the campaign itself may have changed, so that a reconcile
-	// under way reads it again before its next write.
+	// changed says that the campaign may have changed. A running reconcile then reads it again
+	// before its next write.
 	changed bool
-	// urgent says that a person asked: waits that Greenlight chose are cut short, and a
-	// reconcile under way ends early.
+	// urgent says that a person asked. Greenlight's own waits end, and a running reconcile of
+	// the campaign ends early.
 	urgent bool
-	// wait is how long it stays out of the queue.
+	// wait is the delay before it is queued.
 	wait time.Duration
-	// tries counts the reconciles in a row that left it undone.
+	// tries counts the reconciles in a row that left work undone.
 	tries int
-	// waiting, of a resync, is how many campaigns it reads that are not approved yet.
+	// waiting is the number of campaigns in a resync that are not approved yet.
 	waiting int
 	// trace is the trace that the reconcile belongs to, empty if there is none.
 	trace string
-	// settle acknowledges the message that asked; nil if no message waits.
+	// settle acknowledges the request's message; nil if it has none.
 	settle func()
 }
 
-// settled acknowledges the message that asked, if one waits.
+// settled acknowledges the request's message, if it has one.
 func (r request) settled() {
 	if r.settle != nil {
 		r.settle()
 	}
 }
 
-// queue hands campaigns to workers, each campaign to one worker at a time, those of
-// a class in the order in which they came. A campaign that waits already waits once,
-// so that a storm of events for it costs one reconcile. A request that comes during
-// its reconcile causes another, because the first may have read too early. Safe for
-// concurrent use.
+// queue hands out requests in the order of arrival per class, and each campaign to one worker
+// at a time. Requests for a campaign that is already waiting are merged, so many events cost
+// one reconcile. A request during the campaign's reconcile causes another one, because the
+// running one may have read too early. Safe for concurrent use.
 type queue struct {
 	mu      sync.Mutex
 	wake    *sync.Cond
 	lines   [classes][]string
 	waiting map[string]request
-	// delayed holds the timers of requests that are not in a line yet.
+	// delayed has the timers of requests that are not in a line yet.
 	delayed map[string]*time.Timer
 	running map[string]bool
 	closed  bool
@@ -86,9 +83,9 @@ func newQueue() *queue {
 	return q
 }
 
-// add asks for a reconcile. When the campaign waits already, the two become one, and
-// the message that is not needed any more is acknowledged: the later one, or the
-// earlier if a person asks, so that a reconcile that fails is repeated as urgently.
+// add requests a reconcile. If the campaign is already waiting, the requests are merged and
+// the redundant message is acknowledged: the later one, or the earlier one if a person asks,
+// so that a failed reconcile stays urgent.
 func (q *queue) add(r request) {
 	if redundant := q.merge(r); redundant != nil {
 		redundant()
@@ -100,11 +97,11 @@ func (q *queue) merge(r request) (redundant func()) {
 	defer q.mu.Unlock()
 	first, waits := q.waiting[r.key]
 	if !waits {
-		if r.class == stranger && len(q.lines[stranger]) >= maxStrangers {
+		if r.class == unplanned && len(q.lines[unplanned]) >= maxUnplanned {
 			return r.settle
 		}
 		q.waiting[r.key] = r
-		q.lineUp(r)
+		q.enqueue(r)
 		return nil
 	}
 	merged := first
@@ -130,24 +127,24 @@ func (q *queue) merge(r request) (redundant func()) {
 	}
 	q.waiting[r.key] = merged
 	if merged.class < first.class || merged.wait == 0 && q.delayed[r.key] != nil {
-		q.leave(first)
-		q.lineUp(merged)
+		q.dequeue(first)
+		q.enqueue(merged)
 	}
 	return redundant
 }
 
-// lineUp puts a request at the end of its line, or lets it wait first.
-func (q *queue) lineUp(r request) {
+// enqueue puts a request at the end of its line, after its delay.
+func (q *queue) enqueue(r request) {
 	if r.wait > 0 {
-		q.delayed[r.key] = time.AfterFunc(r.wait, func() { q.mature(r.key) })
+		q.delayed[r.key] = time.AfterFunc(r.wait, func() { q.endDelay(r.key) })
 		return
 	}
 	q.lines[r.class] = append(q.lines[r.class], r.key)
 	q.wake.Broadcast() // not every worker takes from every line
 }
 
-// leave takes a request out of wherever it waits.
-func (q *queue) leave(r request) {
+// dequeue removes a request from its line, or stops its delay.
+func (q *queue) dequeue(r request) {
 	q.lines[r.class] = slices.DeleteFunc(q.lines[r.class], func(key string) bool { return key == r.key })
 	if timer := q.delayed[r.key]; timer != nil {
 		timer.Stop()
@@ -155,8 +152,8 @@ func (q *queue) leave(r request) {
 	}
 }
 
-// mature puts a request into its line that has waited long enough.
-func (q *queue) mature(key string) {
+// endDelay puts a request into its line after its delay.
+func (q *queue) endDelay(key string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.delayed[key] == nil || q.closed {
@@ -166,11 +163,11 @@ func (q *queue) mature(key string) {
 	r := q.waiting[key]
 	r.wait = 0
 	q.waiting[key] = r
-	q.lineUp(r)
+	q.enqueue(r)
 }
 
-// isUrgent reports whether a person asks for a campaign, so that the reconcile under
-// way should end early.
+// isUrgent reports whether a person's request for the campaign waits, so its running reconcile
+// should end early.
 func (q *queue) isUrgent(key string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -185,8 +182,7 @@ func (q *queue) waits(key string) bool {
 	return waits
 }
 
-// changedSince reports whether a request that came later than that says that the
-// campaign has changed.
+// changedSince reports whether a later request says that the campaign has changed.
 func (q *queue) changedSince(key string, at time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -194,8 +190,8 @@ func (q *queue) changedSince(key string, at time.Time) bool {
 	return r.changed && r.made.After(at) && q.delayed[key] == nil
 }
 
-// take waits for a request of the class or a lower one; ok is false when the queue
-// was closed. The caller must call finish.
+// take waits for a request of the class or a lower one. Ok is false if the queue was closed.
+// The caller must call finish.
 func (q *queue) take(highest class) (r request, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -215,7 +211,7 @@ func (q *queue) take(highest class) (r request, ok bool) {
 	return request{}, false
 }
 
-// finish says that the reconcile of the campaign has ended.
+// finish marks the reconcile of the campaign as ended.
 func (q *queue) finish(key string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -223,7 +219,7 @@ func (q *queue) finish(key string) {
 	q.wake.Broadcast()
 }
 
-// close makes take return. Messages that wait are left to whoever gets them next.
+// close makes take return. Waiting messages stay open, and are delivered again.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

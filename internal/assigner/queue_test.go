@@ -72,12 +72,12 @@ func TestQueue_RoutineComesLastUntilSomethingHappens(t *testing.T) {
 		q.add(request{key: key, class: routine})
 	}
 	noticed := time.Date(2026, 8, 7, 12, 0, 0, 0, time.UTC)
-	q.add(request{key: "stranger", class: stranger})
+	q.add(request{key: "stranger", class: unplanned})
 	q.add(request{key: "event"})
 	q.add(request{key: "c", cause: "an event", trace: "its trace", noticed: noticed})
 	var got []string
 	for range 5 {
-		r, _ := q.take(stranger)
+		r, _ := q.take(unplanned)
 		got = append(got, r.key)
 		if r.key == "c" && (r.cause != "an event" || r.trace != "its trace" || !r.noticed.Equal(noticed)) {
 			t.Errorf("got %+v, want the cause, trace and time of the event", r)
@@ -91,14 +91,14 @@ func TestQueue_RoutineComesLastUntilSomethingHappens(t *testing.T) {
 func TestQueue_BoundsStrangersAndNothingElse(t *testing.T) {
 	q := newQueue()
 	dropped := 0
-	for i := range maxStrangers + 5 {
-		q.add(request{key: fmt.Sprint("stranger ", i), class: stranger, settle: func() { dropped++ }})
+	for i := range maxUnplanned + 5 {
+		q.add(request{key: fmt.Sprint("stranger ", i), class: unplanned, settle: func() { dropped++ }})
 	}
-	if dropped != 5 || q.depth() != maxStrangers {
-		t.Errorf("%d dropped and %d wait, want 5 and %d", dropped, q.depth(), maxStrangers)
+	if dropped != 5 || q.depth() != maxUnplanned {
+		t.Errorf("%d dropped and %d wait, want 5 and %d", dropped, q.depth(), maxUnplanned)
 	}
 	q.add(request{key: "planned"})
-	if got, _ := q.take(stranger); got.key != "planned" {
+	if got, _ := q.take(unplanned); got.key != "planned" {
 		t.Errorf("got %q, want the planned campaign", got.key)
 	}
 }
@@ -163,7 +163,7 @@ func TestQueue_KeepsPromptWorkersForWhatHappens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue()
 		q.add(request{key: "resync", class: routine})
-		q.add(request{key: "stranger", class: stranger})
+		q.add(request{key: "stranger", class: unplanned})
 		got := make(chan string, 1)
 		go func() {
 			r, _ := q.take(prompt)
@@ -180,7 +180,7 @@ func TestQueue_KeepsPromptWorkersForWhatHappens(t *testing.T) {
 		if r, _ := q.take(routine); r.key != "resync" {
 			t.Errorf("got %q, want the resync's", r.key)
 		}
-		if r, _ := q.take(stranger); r.key != "stranger" {
+		if r, _ := q.take(unplanned); r.key != "stranger" {
 			t.Errorf("got %q, want the stranger's", r.key)
 		}
 	})

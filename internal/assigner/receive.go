@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	// planWait and planPatience are how often and how long a plan set that another
-	// process announced is waited for; plans are polled every half a minute at least.
+	// planPatience is how long a plan set that another process announced may take to arrive
+	// here, and planWait the pause between two checks for it.
 	planWait     = time.Second
 	planPatience = time.Minute
 )
 
-// receiveAll takes deliveries until there are no more. It has a goroutine of its
-// own, since finding out what a delivery is about may have to ask the ledger.
+// receiveAll takes deliveries until the channel is closed. It runs in its own goroutine, since
+// some deliveries require reads of the ledger.
 func (a *Assigner) receiveAll(ctx context.Context, deliveries <-chan *events.Delivery) {
 	pin, started := "", a.now()
 	for d := range deliveries {
@@ -33,7 +33,7 @@ func (a *Assigner) receiveAll(ctx context.Context, deliveries <-chan *events.Del
 			a.plans.forget()
 			select {
 			case a.began <- struct{}{}:
-			default: // one waits already
+			default: // one is already waiting
 			}
 		}
 		pin = d.Pin
@@ -41,33 +41,32 @@ func (a *Assigner) receiveAll(ctx context.Context, deliveries <-chan *events.Del
 	}
 }
 
-// takeOver makes up for what another process knew: what it had learnt of campaigns,
-// and what it had not finished. A start does the same.
+// takeOver loads the campaigns and requests a resync, for whatever the other process had not
+// finished. A start does the same.
 func (a *Assigner) takeOver(ctx context.Context) {
-	a.log.Info().Msg("this assigner works from now on; it reconciles everything once")
-	if err := errors.Join(a.recall(ctx), a.publisher.Trigger(ctx, events.KindResync, "")); err != nil {
-		a.log.Warn().Err(err).Msg("reconciling everything waits for the next resync")
+	a.log.Info().Msg("this assigner is active now; it reconciles everything once")
+	if err := errors.Join(a.loadCampaigns(ctx), a.publisher.Trigger(ctx, events.KindResync, "")); err != nil {
+		a.log.Warn().Err(err).Msg("could not reconcile everything; the next resync does")
 	}
 }
 
-// receive takes a delivery and asks for a reconcile of each campaign that it may be
-// about. Nothing else is taken from it: what to do is decided by what the campaign
-// says when it is read.
+// receive requests a reconcile of each campaign that a delivery may be about. It uses nothing
+// else from the delivery: the campaign is read, and decides.
 func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 	switch d.Kind {
 	case events.KindResync, events.KindPlan:
 		a.receiveMany(ctx, d)
 		return
 	case events.KindUnknown:
-		a.bury(ctx, d, "unknown_subject")
+		a.deadLetter(ctx, d, "unknown_subject")
 		return
 	case events.KindCampaign:
 		a.log.Info().Str(telemetry.KeyCampaign, d.About).Uint64(telemetry.KeySequence, d.Sequence).
-			Msg("a person asks for a reconcile; waits are cut short, and what failed is tried again")
+			Msg("a person requested a reconcile; waits end, and failed requests are retried")
 	}
 	switch {
 	case d.About == "":
-		a.bury(ctx, d, "no_campaign")
+		a.deadLetter(ctx, d, "no_campaign")
 	case isBrandEvent(d):
 		a.addAll(ctx, d, a.plannedOf(d.About), request{changed: true})
 	default:
@@ -75,7 +74,7 @@ func (a *Assigner) receive(ctx context.Context, d *events.Delivery) {
 	}
 }
 
-// requestFor is the request that a delivery about one campaign makes.
+// requestFor returns the request for a delivery about one campaign.
 func (a *Assigner) requestFor(ctx context.Context, d *events.Delivery) request {
 	key := a.observer.campaigns.key(d.About)
 	req := request{
@@ -91,17 +90,16 @@ func (a *Assigner) requestFor(ctx context.Context, d *events.Delivery) request {
 		req.wait = numberEventWait(want)
 	}
 	if !planned && !req.urgent {
-		// It may be the campaign of a reference that was never found, so it is read, but
-		// after everything that is planned; nothing is lost if it is not.
-		req.class = stranger
+		// It is read, since it may be the campaign of a reference that was never found, but
+		// after everything that is planned. Nothing is lost if it is not read.
+		req.class = unplanned
 		req.settled()
 		req.settle = nil
 	}
 	return req
 }
 
-// approvedAt is when Telnyx says that a campaign was approved: the time of the event for
-// that. It is zero for other events, and if Telnyx gives no time.
+// approvedAt returns the time of a VERIFIED event: zero for other events, or without a time.
 func approvedAt(d *events.Delivery) time.Time {
 	event, err := telnyx.ParseEvent(d.Body)
 	if err != nil || event.Payload.Type != telnyx.TypeVerified {
@@ -110,15 +108,14 @@ func approvedAt(d *events.Delivery) time.Time {
 	return event.OccurredAt.Time
 }
 
-// numberEventWait is how long an event about a single number of the campaign waits for
-// others. Each asks for a reconcile of the whole campaign, so that the thousands of events
-// of 5,000 numbers cost two calls a second at most; for a campaign of usual size it is zero.
+// numberEventWait is how long an event about a single number waits for others. Each requests a
+// reconcile of the whole campaign, so without it, thousands of events for 5,000 numbers would
+// cost too many calls. It is zero for usual campaigns.
 func numberEventWait(want plan.Campaign) time.Duration {
-	return min(time.Duration(want.MaxNumbers/rowsPerPage)*time.Second/2, recheckLeast)
+	return min(time.Duration(want.MaxNumbers/rowsPerPage)*time.Second/2, recheckMin)
 }
 
-// addAll asks for a reconcile of several campaigns, each as the request says, and
-// acknowledges the message.
+// addAll requests a reconcile of several campaigns, and acknowledges the message.
 func (a *Assigner) addAll(ctx context.Context, d *events.Delivery, keys []string, req request) {
 	req.cause, req.made, req.trace = causeOf(d), time.Now(), a.traceReceived(ctx, d, len(keys))
 	for _, key := range keys {
@@ -128,27 +125,27 @@ func (a *Assigner) addAll(ctx context.Context, d *events.Delivery, keys []string
 	a.done(d)()
 }
 
-// done returns what acknowledges a delivery.
+// done returns a function that acknowledges a delivery.
 func (a *Assigner) done(d *events.Delivery) func() {
 	return func() { a.logUnsettled(d, d.Done()) }
 }
 
-// logUnsettled logs that a delivery could not be settled, if it could not.
+// logUnsettled logs the error of a delivery that could not be settled.
 func (a *Assigner) logUnsettled(d *events.Delivery, err error) {
 	if err != nil {
-		a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Err(err).Msg("a message could not be settled and will come again")
+		a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Err(err).Msg("a message could not be acknowledged and will be delivered again")
 	}
 }
 
-// bury makes a dead letter of a message that is not an event and names no campaign.
-func (a *Assigner) bury(ctx context.Context, d *events.Delivery, why string) {
-	a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Str(telemetry.KeyReason, why).Msg("a message that names no campaign becomes a dead letter")
+// deadLetter stores a message that is not an event and names no campaign as a dead letter.
+func (a *Assigner) deadLetter(ctx context.Context, d *events.Delivery, why string) {
+	a.log.Warn().Uint64(telemetry.KeySequence, d.Sequence).Str(telemetry.KeyReason, why).Msg("a message without a campaign is stored as a dead letter")
 	a.logUnsettled(d, d.DeadLetter(context.WithoutCancel(ctx), why, fmt.Sprintf("subject %s: %s", d.Subject, why)))
 }
 
-// receiveMany takes a resync or a changed plan: the campaigns are put into the queue,
-// and the message is acknowledged. Should the process end before they are reconciled,
-// the one that takes over, or the next start, begins with all of them.
+// receiveMany queues the campaigns of a resync or a changed plan, and acknowledges the
+// message. If the process ends before they are reconciled, the next active assigner begins
+// with all of them.
 func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
 	set := a.config.Plans()
 	if d.Kind == events.KindPlan && d.About != set.Hash {
@@ -157,11 +154,10 @@ func (a *Assigner) receiveMany(ctx context.Context, d *events.Delivery) {
 			return
 		}
 		a.log.Warn().Str(telemetry.KeyPlanHash, set.Hash).Str(telemetry.KeyReported, d.About).
-			Msg("another process has another plan set in force; do all of them read the same files?")
+			Msg("another process uses a different plan set; check that all of them read the same files")
 	}
-	// Before the first reconcile, so that nobody takes what was true under the last set
-	// for all that is planned.
-	a.markPlans(ctx, worksForSure)
+	// Before the first reconcile, so that readers know that records are of the old set.
+	a.markPlans(ctx, alwaysActive)
 	known := a.knownCampaigns(ctx)
 	var every, changed []string
 	waiting := 0
@@ -194,7 +190,7 @@ func (a *Assigner) knownCampaigns(ctx context.Context) map[string]ledger.Campaig
 	defer cancel()
 	entries, err := a.ledger.Campaigns(bounded)
 	if err != nil {
-		a.log.Warn().Err(err).Msg("the ledger's campaigns could not be read; those that left the plan wait for the next resync")
+		a.log.Warn().Err(err).Msg("the ledger's campaigns could not be read; campaigns that left the plan wait for the next resync")
 	}
 	known := make(map[string]ledger.Campaign, len(entries))
 	for _, entry := range entries {
@@ -211,13 +207,12 @@ func isCampaignEvent(d *events.Delivery) bool {
 	return strings.HasPrefix(d.Type, "10dlc.campaign.") || strings.HasPrefix(d.Type, "campaign.")
 }
 
-// isNumberEvent reports an event about one number. A campaign of thousands gets
-// thousands of them, and every reconcile reads all of its numbers.
+// isNumberEvent reports an event about one number.
 func isNumberEvent(d *events.Delivery) bool {
 	return strings.HasPrefix(d.Type, "10dlc.phone_number.")
 }
 
-// plannedOf returns the planned campaigns of a brand, as far as they were read.
+// plannedOf returns the planned campaigns that are known to be of a brand.
 func (a *Assigner) plannedOf(brandID string) (keys []string) {
 	for _, want := range a.config.Plans().Campaigns {
 		if a.observer.campaigns.known(want.ID()).BrandID == brandID {
@@ -227,8 +222,7 @@ func (a *Assigner) plannedOf(brandID string) (keys []string) {
 	return keys
 }
 
-// causeOf says in a few words what caused a reconcile; it is written into the ledger's
-// records.
+// causeOf returns the cause of a reconcile for the records.
 func causeOf(d *events.Delivery) string {
 	switch d.Kind {
 	case events.KindEvent:
@@ -242,25 +236,25 @@ func causeOf(d *events.Delivery) string {
 	}
 }
 
-// followHold remembers the hold, logs its changes and reconciles what a person resumes,
-// until ctx ends.
+// followHold keeps the latest hold, logs its changes, and reconciles resumed campaigns, until
+// ctx ends.
 func (a *Assigner) followHold(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := a.ledger.WatchHold(ctx, func(now ledger.Hold) {
-			a.holdChanged(*a.hold.Swap(&now), now, a.works(ctx))
+			a.holdChanged(*a.hold.Swap(&now), now, a.isActive(ctx))
 		})
 		if ctx.Err() == nil {
 			a.log.Warn().Err(err).Msg("the hold cannot be followed; trying again")
-			wait(ctx, retryLeast)
+			wait(ctx, retryMin)
 		}
 	}
 }
 
-// holdChanged logs a hold or its end, and asks for a reconcile of every planned
-// campaign that may continue, if this assigner works.
-func (a *Assigner) holdChanged(before, now ledger.Hold, works bool) {
+// holdChanged logs a hold or its end. If this assigner is active, it requests a reconcile of
+// every planned campaign whose hold has ended.
+func (a *Assigner) holdChanged(before, now ledger.Hold, active bool) {
 	if now.All != nil && before.All == nil {
-		a.log.Warn().Str(telemetry.KeyBy, now.All.By).Str(telemetry.KeyReason, now.All.Reason).Msg("on hold: no number is attached until a person resumes; events are kept")
+		a.log.Warn().Str(telemetry.KeyBy, now.All.By).Str(telemetry.KeyReason, now.All.Reason).Msg("everything is on hold: nothing is sent until greenlight resume; events are stored")
 	}
 	if now.All == nil && before.All != nil {
 		a.log.Info().Msg("resumed: work continues")
@@ -270,11 +264,11 @@ func (a *Assigner) holdChanged(before, now ledger.Hold, works bool) {
 		by, is := now.Of(ids...)
 		_, was := before.Of(ids...)
 		switch {
-		case was && !is && works:
+		case was && !is && active:
 			a.queue.add(request{key: c.ID(), cause: "resumed by a person", made: time.Now(), changed: true})
 		case is && !was && now.All == nil:
 			a.log.Warn().Str(telemetry.KeyCampaign, c.ID()).Str(telemetry.KeyPlan, c.Name).Str(telemetry.KeyBy, by.By).Str(telemetry.KeyReason, by.Reason).
-				Msg("a campaign is on hold: none of its numbers is attached until a person resumes it; events are kept")
+				Msg("a campaign is on hold: nothing is sent for it until greenlight resume; events are stored")
 		}
 	}
 }

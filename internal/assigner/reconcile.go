@@ -19,47 +19,45 @@ import (
 )
 
 const (
-	// The waits after a campaign could not be read: rereadBase, twice as long each
-	// time, up to rereadMost. rereadTries is when the wait is as long as it gets.
+	// The wait after a campaign could not be read: rereadBase, doubled each time up to
+	// rereadMax, which rereadTries tries reach.
 	rereadBase  = 5 * time.Second
-	rereadMost  = 10 * time.Minute
+	rereadMax   = 10 * time.Minute
 	rereadTries = 8
-	// rereadSoon is the wait for a reading that began after a claim had ended.
+	// rereadSoon is the wait for a read that begins after a claim has ended.
 	rereadSoon = 100 * time.Millisecond
-	// missingTwice: that Telnyx does not have a campaign is believed when a second,
-	// later reading agrees.
-	missingTwice = 2
+	// missingReads is how many reads must agree that Telnyx does not have a campaign.
+	missingReads = 2
 	// recordsAtOnce is how many records are written at once.
 	recordsAtOnce = 16
 )
 
-// reconcile is one reconcile of one campaign: what was read and what has to be
-// written.
+// reconcile is one reconcile of one campaign: what was read, and what must be written.
 type reconcile struct {
 	a   *Assigner
 	req request
 	now time.Time
-	// readFrom is the earliest time from which its readings may be.
+	// readFrom is the earliest possible time of its reads.
 	readFrom time.Time
 
 	set *plan.Set
-	// want is the plan's entry; with a number pool, its Numbers are complete once
-	// expanded is set, and pool has the settings of the pool's.
+	// want is the plan's entry. With a number pool, its Numbers are complete once expanded is
+	// set, and pool has the settings of the pool's numbers.
 	want     plan.Campaign
 	planned  bool
 	expanded bool
 	pool     map[plan.E164]telnyx.Number
-	// spared are numbers that the pool seems to have lost. Until that is confirmed they
-	// stay in the ledger, and nothing is decided about them.
-	spared []plan.E164
-	// entryHash is the Hash of the entry as it was loaded, empty when there is none.
+	// unconfirmed are numbers that the pool seems to have lost. Until another read confirms
+	// it, they stay in the ledger, and nothing is decided about them.
+	unconfirmed []plan.E164
+	// entryHash is the Hash of the entry as loaded, empty if there is none.
 	entryHash string
 
-	// manual says that a person named the numbers, see [Manual]; removes are those to be
-	// removed, nil if they are to be attached.
+	// manual says that a person named the numbers, see [Manual]. removes are those to remove;
+	// nil means to attach them.
 	manual  bool
 	removes []plan.E164
-	// concluded is called when the request for a number has its answer; nil for nobody.
+	// concluded, if not nil, is called when the request for a number has its answer.
 	concluded func(number string)
 	// pruneBase and pruned are the fields of the campaign's record.
 	pruneBase, pruned int
@@ -69,40 +67,39 @@ type reconcile struct {
 	before ledger.Campaign
 	extras []string
 
-	refreshing sync.Mutex // held by the one that reads the campaign again
+	refreshing sync.Mutex // held while the campaign is read again
 
-	mu sync.Mutex // guards what follows, since numbers are written side by side
-	// campaign is the campaign as read, at readAt. While numbers are written it may be
-	// read again.
+	mu sync.Mutex // guards the fields below, since numbers are written concurrently
+	// campaign is the campaign as read at readAt. It may be read again while numbers are
+	// written.
 	campaign telnyx.Campaign
 	readAt   time.Time
 	// readBegan is readAt by the process's own clock.
 	readBegan time.Time
 	numbers   map[string]ledger.NumberEntry
-	// others has the revision at which other campaigns' records of a number were written
-	// last, as its decision goes by.
+	// others has, for each number, the highest revision of its records on other campaigns
+	// that its decision is based on.
 	others map[string]uint64
-	// left are numbers that had left before a request to remove them was sent.
+	// left are numbers that left before a request to remove them was sent.
 	left map[string]bool
-	// needed are the numbers that needed a person before: that they still do is not news.
+	// needed are the numbers that already needed a person before.
 	needed map[string]bool
 	// recorded are the numbers whose records were written.
 	recorded map[string]bool
 	nextAt   time.Time
-	// refusal is the decision on a number that holds for all others as well.
+	// refusal is a refusal of one number that applies to all others too.
 	refusal *ledger.Number
 }
 
-// knownAs says that the campaign is planned under another of its ids, so that the
-// request belongs to that key.
+// knownAs says that the campaign is planned under another of its ids, so the request belongs
+// to that key.
 type knownAs struct{ key string }
 
 func (k *knownAs) Error() string { return "planned as campaign " + k.key }
 
-// reconcile reads one campaign and does what is missing. It returns nil when the
-// ledger has the outcome, also when that is an error of Telnyx; *undoneError if what an
-// event or a person asked for is still to be done, or the key is refused; *knownAs; and
-// another error when the ledger or the streams failed.
+// reconcile reads one campaign and does what is missing. It returns nil if the ledger has the
+// outcome, which may be an error of Telnyx; *undoneError if requested work is left undone or
+// the key is refused; *knownAs; or another error if the ledger or the streams failed.
 func (a *Assigner) reconcile(ctx context.Context, req request) error {
 	r, err := a.begin(ctx, req)
 	if err != nil {
@@ -137,7 +134,7 @@ func (a *Assigner) reconcile(ctx context.Context, req request) error {
 	return r.followPlan(ctx, seen)
 }
 
-// begin reads what the ledger has.
+// begin reads the plan and the ledger.
 func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 	r := &reconcile{a: a, req: req, now: a.now(), set: a.config.Plans()}
 	r.readFrom = r.now.Add(-max(time.Since(req.made), 0)) // made is by another clock
@@ -160,20 +157,20 @@ func (a *Assigner) begin(ctx context.Context, req request) (*reconcile, error) {
 	return r, err
 }
 
-// isUnknownReference reports a reference that left the plan before any campaign was
-// filed with it. Telnyx cannot be asked by a reference alone.
+// isUnknownReference reports a reference that left the plan before a campaign was filed with
+// it. Telnyx finds no campaign by its reference alone.
 func (r *reconcile) isUnknownReference() bool {
 	_, isReference := plan.ReferenceIn(r.req.key)
 	return !r.planned && isReference && r.a.observer.campaigns.id(r.req.key) == ""
 }
 
-// read reads the campaign. A resync takes it out of the list of campaigns, if that only
-// repeats what the ledger has. When the campaign may just have been approved, its
-// numbers are read at the same time, which saves a round trip; seen is nil otherwise.
+// read reads the campaign. A resync uses the list of campaigns if nothing there has changed.
+// If the campaign may just have been approved, its numbers are read at the same time, which
+// saves a round trip; otherwise seen is nil.
 func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *Observation, err error) {
 	r.readAt, r.readBegan = r.a.now(), time.Now()
 	if r.req.urgent || r.before.Reason == ledger.Unverified {
-		// A person knows better; and what must be confirmed is asked again.
+		// A person may know that it exists now, and a doubtful answer must be confirmed.
 		r.a.observer.campaigns.forgetMiss(r.want)
 	}
 	if c, unchanged := r.filed(ctx); unchanged {
@@ -193,16 +190,15 @@ func (r *reconcile) read(ctx context.Context) (campaign telnyx.Campaign, seen *O
 	})
 	campaign, err = r.a.observer.campaigns.read(ctx, r.want)
 	_ = group.Wait()
-	// What was read early counts only if it is about this very campaign.
+	// The early reads count only if the ids were right.
 	if err == nil && earlyErr == nil && campaign.CampaignID == guess.CampaignID && campaign.TCRCampaignID == guess.TCRCampaignID {
 		seen = &early
 	}
 	return campaign, seen, err
 }
 
-// guess returns the campaign's ids as they are known without reading it, if its
-// numbers are worth reading already: it was approved before or may be now, and the plan
-// lists them.
+// guess returns the campaign's ids as known without a read. It reports whether its numbers
+// are worth reading already: it may be approved, and the plan lists them.
 func (r *reconcile) guess() (c telnyx.Campaign, ok bool) {
 	known := r.entry.Campaign
 	c = telnyx.Campaign{
@@ -214,20 +210,19 @@ func (r *reconcile) guess() (c telnyx.Campaign, ok bool) {
 	return c, mayBeApproved && r.planned && r.req.class == prompt && r.want.NumberPool == "" && c.AssignmentID() != ""
 }
 
-// question asks what must be known of the planned numbers.
+// question asks what must be known about the planned numbers.
 func (r *reconcile) question(c telnyx.Campaign, likelyFree []plan.E164) question {
 	sharedBy := 1
 	if r.req.class == routine {
 		sharedBy = max(len(r.set.Campaigns), 1)
 	}
 	want := r.want
-	want.Numbers = slices.Concat(want.Numbers, r.leaving()) // which are observed in the same way
+	want.Numbers = slices.Concat(want.Numbers, r.leaving()) // observed in the same way
 	slices.Sort(want.Numbers)
 	return question{want: want, campaign: c, asked: r.req.made, requested: r.wasRequested, likelyFree: likelyFree, settings: r.pool, sharedBy: sharedBy}
 }
 
-// wasRequested reports whether Telnyx has taken a request for the number, or may
-// have: it is under way, or the number was seen on the campaign since.
+// wasRequested reports whether Telnyx accepted a request for the number, or may have.
 func (r *reconcile) wasRequested(number plan.E164) bool {
 	known := r.known(number)
 	return !known.ClaimedAt.IsZero() || known.State == ledger.Pending || known.State == ledger.Leaving || known.IsOn()
@@ -244,9 +239,9 @@ func (r *reconcile) unattached() []plan.E164 {
 	return numbers
 }
 
-// filed returns the campaign as the list of campaigns has it, if nothing follows from
-// that: it is not approved, and was not when it was read last. A list may be minutes
-// old, so a change that it shows, or that it does not show yet, is read again.
+// filed returns the campaign from the list of campaigns if nothing has changed: it is not
+// approved, and was not at the last read. The list may be minutes old, so a campaign with a
+// change is read by itself.
 func (r *reconcile) filed(ctx context.Context) (c telnyx.Campaign, unchanged bool) {
 	known := r.entry.Campaign
 	id := cmp.Or(r.want.CampaignID, telnyx.CampaignID(known.TelnyxID))
@@ -300,8 +295,8 @@ type readError struct{ err error }
 func (r *readError) Error() string { return r.err.Error() }
 func (r *readError) Unwrap() error { return r.err }
 
-// wait records that the numbers wait for their campaign, which is not approved, and why.
-// Their own records need not be read.
+// wait records that the numbers wait for their campaign, which is not approved, and why. It
+// does not read their records at Telnyx.
 func (r *reconcile) wait(ctx context.Context, phase ledger.Phase, why string) error {
 	if err := r.dropUnplanned(ctx); err != nil {
 		return err
@@ -320,7 +315,7 @@ func (r *reconcile) wait(ctx context.Context, phase ledger.Phase, why string) er
 	return r.recordAll(ctx, decisions)
 }
 
-// caseOf begins the case of a number with what is known without asking Telnyx.
+// caseOf returns the case of a number with what is known without asking Telnyx.
 func (r *reconcile) caseOf(n plan.E164) Case {
 	record, campaign := r.known(n), r.reading()
 	phase, why := PhaseOf(campaign)
@@ -336,9 +331,8 @@ func (r *reconcile) caseOf(n plan.E164) Case {
 	}
 }
 
-// claimEnds is when the request that a record claims is over, as far as this reconcile
-// can know: what was read before the end says nothing, so that the end is still to come
-// then.
+// claimEnds is when the request that a record claims is over, for this reconcile. If its
+// reads may be from before the end, they prove nothing, so the end is moved into the future.
 func (r *reconcile) claimEnds(n ledger.Number) time.Time {
 	now := r.a.now()
 	ends := r.a.claims.endOf(n, now)
@@ -393,7 +387,7 @@ func (r *reconcile) attach(ctx context.Context, seen *Observation) error {
 	return cmp.Or(group.Wait(), err)
 }
 
-// decideAll decides about every planned number.
+// decideAll decides on every planned and every leaving number.
 func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decision, error) {
 	changes := plan.Diff(r.want, r.campaign, seen.Records)
 	leaving := r.leaving()
@@ -412,7 +406,7 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 			continue
 		}
 		c := r.caseOf(change.Number)
-		c.takes(change, seen)
+		c.observed(change, seen)
 		if other, ok := claimed[change.Number]; ok {
 			c.OtherClaim, c.OtherClaimEnds = other.CampaignID, r.claimEnds(other)
 		}
@@ -421,8 +415,8 @@ func (r *reconcile) decideAll(ctx context.Context, seen *Observation) ([]Decisio
 	return append(decideInOrder(cases, room), r.decideLeaving(leaving, seen, claimed)...), nil
 }
 
-// othersComing counts the numbers of others that take room and do not show yet: by a request
-// that may still take effect or, in a command, because an assigner is about to attach them.
+// othersComing counts other numbers that need room but are not on the campaign yet: a request
+// for them may still take effect or, in a command, an assigner is about to attach them.
 func (r *reconcile) othersComing(changes plan.Changes) (n int) {
 	counted := map[string]bool{} // as live, or as a case
 	for _, change := range changes {
@@ -441,8 +435,8 @@ func (r *reconcile) othersComing(changes plan.Changes) (n int) {
 	return n
 }
 
-// takes fills in what was observed of the number.
-func (c *Case) takes(change plan.Change, seen *Observation) {
+// observed fills in what was observed about the number.
+func (c *Case) observed(change plan.Change, seen *Observation) {
 	c.Change, c.RecordUnknown = change, seen.Unknown[change.Number]
 	if number, owned := seen.Account[change.Number]; owned {
 		c.Account, c.Ownership = number, Owned
@@ -451,8 +445,8 @@ func (c *Case) takes(change plan.Change, seen *Observation) {
 	}
 }
 
-// decideInOrder decides about the numbers in the order of the plan, so that the first
-// ones get the room that there is. A request under way takes room before it shows.
+// decideInOrder decides on the numbers in the order of the plan, so that the first ones get
+// the room that is left. An unfinished request counts as taking room.
 func decideInOrder(cases []Case, room int) []Decision {
 	for _, c := range cases {
 		if !isLive(c.Campaign, c.Change) && c.Now.Before(c.ClaimEnds) {
@@ -481,11 +475,11 @@ func comparePlaces(entry plan.Campaign, a, b plan.E164) int {
 	return cmp.Or(x.Compare(y), cmp.Compare(a, b))
 }
 
-// soleProprietor is the use case of campaigns that carry one number
+// soleProprietor is the use case of campaigns that can have one number
 // (https://developers.telnyx.com/docs/messaging/10dlc/sole-proprietor).
 const soleProprietor = "SOLE_PROPRIETOR"
 
-// CapacityOf is how many numbers the campaign carries, by its use case and the plan.
+// CapacityOf is how many numbers the campaign can have, by its use case and the plan.
 func CapacityOf(want plan.Campaign, c telnyx.Campaign) int {
 	if strings.EqualFold(strings.ReplaceAll(c.Usecase, " ", "_"), soleProprietor) {
 		return min(want.MaxNumbers, 1)
@@ -493,9 +487,8 @@ func CapacityOf(want plan.Campaign, c telnyx.Campaign) int {
 	return want.MaxNumbers
 }
 
-// expand adds the numbers of the entry's pool, as they are now. That the pool has lost
-// numbers is believed when a second, later, complete reading agrees; until then the
-// ledger keeps them.
+// expand adds the current numbers of the entry's pool. Numbers that disappeared from the pool
+// stay in the ledger until a second, later, complete read confirms it.
 func (r *reconcile) expand(ctx context.Context) error {
 	if r.want.NumberPool == "" || r.expanded {
 		return nil
@@ -504,14 +497,14 @@ func (r *reconcile) expand(ctx context.Context) error {
 	if err != nil {
 		return &readError{err}
 	}
-	pool, settings := poolOf(rows.All)
+	pool, settings := PoolOf(rows.All)
 	if rows.Complete {
 		r.a.pools.learn(r.want.NumberPool, pool)
 	}
 	now := r.set.WithPool(r.want, pool)
 	lost := r.lostFrom(now.Numbers)
 	if !r.a.pools.confirm(r.req.key, lost, rows.Complete, r.a.now()) && len(lost) > 0 {
-		r.spared = lost
+		r.unconfirmed = lost
 		r.checkAt(r.a.now().Add(poolConfirm))
 	}
 	r.want, r.expanded, r.pool = now, true, settings
@@ -531,7 +524,7 @@ func (r *reconcile) lostFrom(numbers []plan.E164) []plan.E164 {
 }
 
 // claimedElsewhere returns the numbers to attach, move or remove for which a request for
-// another campaign may be under way, as when the plan has just moved them here.
+// another campaign may be unfinished, for example because the plan has just moved them here.
 func (r *reconcile) claimedElsewhere(ctx context.Context, changes plan.Changes, leaving []plan.E164) (map[plan.E164]ledger.Number, error) {
 	var texts []string
 	for _, n := range leaving {
@@ -574,8 +567,8 @@ func (r *reconcile) recordAll(ctx context.Context, decisions []Decision) error {
 	return group.Wait()
 }
 
-// openCampaign records that the campaign is approved before its numbers are attached,
-// which may take minutes or be interrupted.
+// openCampaign records the approval before the numbers are attached, which may take minutes
+// or be interrupted.
 func (r *reconcile) openCampaign(ctx context.Context) error {
 	if r.entry.Campaign.Phase == ledger.PhaseApproved {
 		return nil
@@ -583,7 +576,7 @@ func (r *reconcile) openCampaign(ctx context.Context) error {
 	return r.putCampaign(ctx, r.unfinished())
 }
 
-// unfinished is the campaign's record while its numbers are not all decided.
+// unfinished is the campaign's record before all of its numbers are decided.
 func (r *reconcile) unfinished() ledger.Campaign {
 	c := r.record()
 	r.noteApproval(&c)
@@ -591,8 +584,8 @@ func (r *reconcile) unfinished() ledger.Campaign {
 	return c
 }
 
-// forget takes a campaign off the ledger that is planned under another of its ids,
-// with those of its numbers that no request is under way for.
+// forget removes a campaign from the ledger that is planned under another of its ids, and its
+// numbers except those with an unfinished request.
 func (r *reconcile) forget(ctx context.Context) error {
 	if err := r.dropUnplanned(ctx); err != nil {
 		return err
@@ -606,26 +599,25 @@ func (r *reconcile) forget(ctx context.Context) error {
 	return r.a.ledger.DropCampaign(ctx, r.entry)
 }
 
-// plannedTwice ends a reconcile of a campaign that two entries of the plan name, by
-// its two ids. Only asking Telnyx shows that they are one; the entry that has
-// Telnyx's own id counts, and this one says so.
+// plannedTwice ends a reconcile of a campaign that two entries name by different ids, which
+// only Telnyx can show. The entry with Telnyx's own id counts, and this one says so.
 func (r *reconcile) plannedTwice(ctx context.Context, duplicate plan.Campaign) error {
 	if err := r.wait(ctx, ledger.PhaseUnknown, namedTwice(duplicate)); err != nil {
 		return err
 	}
 	record := r.record()
-	// Its ids stay out of the index, where they lead to the duplicate.
+	// In the id index, its ids lead to the duplicate.
 	record.TelnyxID, record.TCRID = "", ""
 	record.Phase, record.Detail = ledger.PhaseUnknown, namedTwice(duplicate)
 	return r.finish(ctx, record)
 }
 
-// stopped ends a reconcile that the circuit breaker did not let through.
+// stopped ends a reconcile that the circuit breaker blocked.
 func (r *reconcile) stopped(ctx context.Context, open *openError) error {
 	if !r.planned && !r.before.Planned {
 		return nil
 	}
-	if !r.planned { // it has left the plan, which the ledger does not say yet
+	if !r.planned { // it has left the plan, and the ledger does not have that yet
 		if err := r.a.publisher.ScheduleRecheck(ctx, r.req.key, open.trialAt.Sub(r.a.now())); err != nil {
 			return err
 		}
@@ -643,8 +635,8 @@ func (r *reconcile) undone(cause error, wait time.Duration) error {
 	return &undoneError{cause, max(wait, time.Second)}
 }
 
-// unread ends a reconcile whose reads failed. That the campaign is missing follows only
-// from reading it, not from lists of numbers.
+// unread ends a reconcile whose reads failed. Only a read of the campaign itself, not of lists
+// of numbers, can show that the campaign is missing.
 func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -666,7 +658,7 @@ func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) er
 		reason = ledger.UnknownError
 	}
 	attempts := min(r.before.Attempts+1, rereadTries)
-	wait := max(retryAfter(cause), jittered(waitAfter(rereadBase, rereadMost, 2, attempts), r.a.jitter()))
+	wait := max(retryAfter(cause), jittered(waitAfter(rereadBase, rereadMax, 2, attempts), r.a.jitter()))
 	if r.planned || reason == ledger.TelnyxUnavailable || reason == ledger.RateLimited {
 		r.checkAt(r.a.now().Add(wait))
 	}
@@ -679,9 +671,8 @@ func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) er
 	return nil
 }
 
-// missing ends a reconcile of a campaign that Telnyx does not have, or not for this
-// account. It is believed when a second reading agrees; until then the ledger keeps
-// what it has.
+// missing ends a reconcile of a campaign that Telnyx does not have, or not for this account.
+// The ledger records that only after a second read agrees.
 func (r *reconcile) missing(ctx context.Context, cause error) error {
 	if !r.planned {
 		return r.forget(ctx)
@@ -691,9 +682,9 @@ func (r *reconcile) missing(ctx context.Context, cause error) error {
 		words = errorWords(cause)
 	}
 	readings := r.before.Attempts + 1
-	if r.before.Phase != ledger.PhaseMissing && (readings < missingTwice || r.before.Reason != ledger.Unverified) {
+	if r.before.Phase != ledger.PhaseMissing && (readings < missingReads || r.before.Reason != ledger.Unverified) {
 		r.checkAt(r.a.now().Add(soon))
-		return r.notRead(ctx, ledger.Unverified, cmp.Or(words, "Telnyx does not list the campaign on this account; it is asked again"), min(readings, rereadTries))
+		return r.notRead(ctx, ledger.Unverified, cmp.Or(words, "Telnyx does not list the campaign on this account; Greenlight checks again"), min(readings, rereadTries))
 	}
 	r.campaign = telnyx.Campaign{}
 	if err := r.wait(ctx, ledger.PhaseMissing, words); err != nil {
@@ -704,13 +695,13 @@ func (r *reconcile) missing(ctx context.Context, cause error) error {
 	return r.finish(ctx, record)
 }
 
-// notRead records why nothing could be decided. What the ledger has of the numbers stays.
+// notRead records why nothing could be decided. The numbers' records stay as they are.
 func (r *reconcile) notRead(ctx context.Context, reason ledger.Reason, detail string, attempts int) error {
 	if err := r.note(ctx, reason); err != nil {
 		return err
 	}
-	// When the wait does not grow any more, neither does the count: the same error
-	// again is not news, and would push older news out of the history.
+	// Once the wait has stopped growing, the record stays the same: repeats of one error would
+	// push older changes out of the history.
 	if r.before.Attempts == rereadTries && r.before.Reason == reason {
 		detail = r.before.Detail
 	}
@@ -721,9 +712,8 @@ func (r *reconcile) notRead(ctx context.Context, reason ledger.Reason, detail st
 	return r.finish(ctx, record)
 }
 
-// note makes sure that every planned number has a record, so that each has an answer,
-// and that none says that it waits for the approval of a campaign that was just read as
-// approved.
+// note makes sure that every planned number has a record, and that none still waits for the
+// approval of a campaign that was just read as approved.
 func (r *reconcile) note(ctx context.Context, reason ledger.Reason) error {
 	var noted []Decision
 	for _, number := range r.plannedNumbers() {
@@ -744,12 +734,11 @@ func (r *reconcile) note(ctx context.Context, reason ledger.Reason) error {
 	return r.recordAll(ctx, noted)
 }
 
-// wasRead reports whether this reconcile has read the campaign. What keeps the numbers of
-// one that is not approved from being attached is decided without further reads.
+// wasRead reports whether this reconcile has read the campaign.
 func (r *reconcile) wasRead() bool { return r.campaign.AssignmentID() != "" }
 
-// plannedNumbers lists the planned numbers as far as this reconcile knows them: those
-// of a pool that was not read are the ones of the ledger.
+// plannedNumbers lists the planned numbers. For a pool that was not read, it uses the numbers
+// in the ledger.
 func (r *reconcile) plannedNumbers() []plan.E164 {
 	numbers := slices.Clone(r.want.Numbers)
 	if r.want.NumberPool != "" && !r.expanded {
@@ -763,14 +752,14 @@ func (r *reconcile) plannedNumbers() []plan.E164 {
 	return slices.Compact(numbers)
 }
 
-// dropUnplanned takes numbers off the ledger that the plan does not name any more, but
-// for those that a request may be under way for: the reconcile of another campaign
-// must see that before it claims the number. At Telnyx they stay as they are.
+// dropUnplanned removes numbers from the ledger that the plan no longer names. Those with an
+// unfinished request stay, because other campaigns must see it before they claim the number.
+// Nothing changes at Telnyx.
 func (r *reconcile) dropUnplanned(ctx context.Context) error {
 	if r.want.NumberPool != "" && !r.expanded {
-		return nil // which numbers are planned is not known in this reconcile
+		return nil // this reconcile does not know the pool's numbers
 	}
-	kept := slices.Concat(r.leaving(), r.spared)
+	kept := slices.Concat(r.leaving(), r.unconfirmed)
 	for _, number := range slices.Sorted(maps.Keys(r.numbers)) {
 		if _, planned := slices.BinarySearch(r.want.Numbers, plan.E164(number)); planned || slices.Contains(kept, plan.E164(number)) {
 			continue

@@ -11,7 +11,7 @@ import (
 	"greenlight/internal/telemetry"
 )
 
-// put writes one number's record, and notes when it must be checked again.
+// put writes one number's record, and schedules its next check.
 func (r *reconcile) put(ctx context.Context, n ledger.Number) error {
 	if err := r.putRecord(ctx, n); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (r *reconcile) putRecord(ctx context.Context, n ledger.Number) error {
 	})
 }
 
-// writeRecord writes one number's record over the one that this reconcile has.
+// writeRecord replaces one number's record, as this reconcile has it.
 func (r *reconcile) writeRecord(n ledger.Number, write func(ledger.NumberEntry, ledger.Number) (ledger.NumberEntry, error)) error {
 	r.mu.Lock()
 	entry := r.numbers[n.Number]
@@ -35,7 +35,7 @@ func (r *reconcile) writeRecord(n ledger.Number, write func(ledger.NumberEntry, 
 	n.CampaignID, n.Cause = r.req.key, r.req.cause
 	n.Manual = r.manual && (entry.Revision == 0 || entry.Number.Manual)
 	if r.manual {
-		was := entry.Number // a number of a plan stays that
+		was := entry.Number // a planned number stays planned
 		n.Plan, n.PlanHash, n.EntryHash, n.PlanPlace = was.Plan, was.PlanHash, was.EntryHash, was.PlanPlace
 	} else {
 		n.Plan, n.PlanHash, n.EntryHash, n.PlanPlace = r.want.Name, r.set.Hash, r.entryHash, r.placeOf(plan.E164(n.Number))
@@ -55,14 +55,15 @@ func (r *reconcile) writeRecord(n ledger.Number, write func(ledger.NumberEntry, 
 	return nil
 }
 
-// logNumber logs a number's new state; news says that it needs a person since now.
+// logNumber logs a number's new state. News says that it did not need a person before, and
+// does now.
 func (r *reconcile) logNumber(n ledger.Number, news bool) {
 	line := r.a.log.Info()
 	switch {
 	case news:
 		line = r.a.log.Warn().Str(telemetry.KeyDetail, n.Detail)
 	case n.State == ledger.Planned && (n.Reason == ledger.Queued || n.Reason.OfCampaign()):
-		line = r.a.log.Debug() // the line of the campaign says it
+		line = r.a.log.Debug() // the campaign's line says it
 	}
 	line.Str(telemetry.KeyNumber, n.Number).Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, n.Plan).
 		Str(telemetry.KeyState, string(n.State)).Str(telemetry.KeyReason, string(n.Reason)).
@@ -76,7 +77,7 @@ func (r *reconcile) known(number plan.E164) ledger.Number {
 	return r.numbers[string(number)].Number
 }
 
-// needs reports whether the number needs a person since before.
+// needs reports whether the number already needed a person.
 func (r *reconcile) needs(number string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,8 +90,7 @@ func (r *reconcile) isRecorded(number string) bool {
 	return r.recorded[number]
 }
 
-// placeOf returns where the plan names a number, or the pool that it is in: the file
-// and the line.
+// placeOf returns the file and line where the plan names a number, or its pool.
 func (r *reconcile) placeOf(number plan.E164) string {
 	at, named := r.want.Where(number)
 	if !named || at.File == "" {
@@ -106,8 +106,8 @@ func placeText(at plan.Position) string {
 	return fmt.Sprintf("%s:%d", at.File, at.Line)
 }
 
-// checkAt notes when the campaign must be reconciled again; the earliest time counts,
-// and the zero time is none.
+// checkAt sets when the campaign must be reconciled again. The earliest time counts, and the
+// zero time means never.
 func (r *reconcile) checkAt(at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,8 +116,8 @@ func (r *reconcile) checkAt(at time.Time) {
 	}
 }
 
-// record returns the campaign's record as this reconcile has it. What every reconcile says
-// again is cleared; the campaign's own facts are as they were read, if they were.
+// record returns the campaign's record: what every reconcile decides is cleared, and what was
+// read is updated.
 func (r *reconcile) record() ledger.Campaign {
 	c := r.entry.Campaign
 	c.ID, c.Cause = r.req.key, r.req.cause
@@ -152,8 +152,8 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	if err := r.putCampaign(ctx, c); err != nil {
 		return err
 	}
-	// A campaign whose numbers were all attached when it was first read as approved says
-	// nothing of us.
+	// If all numbers were already attached when the approval was first read, there is nothing
+	// to measure.
 	if !r.before.NoticedAt.IsZero() && r.before.AttachedAt.IsZero() && !c.AttachedAt.IsZero() {
 		r.a.metrics.approval.Observe(c.AttachedAt.Sub(c.NoticedAt).Seconds())
 	}
@@ -168,8 +168,7 @@ func (r *reconcile) finish(ctx context.Context, c ledger.Campaign) error {
 	return r.readCarriers(ctx)
 }
 
-// isCurrent reports whether the plan still says of the campaign what it said when the
-// reconcile began. A change that came and went meanwhile queued nothing.
+// isCurrent reports whether the campaign's plan entry is the same as when the reconcile began.
 func (r *reconcile) isCurrent() bool {
 	set := r.a.config.Plans()
 	if set == r.set {
@@ -179,8 +178,7 @@ func (r *reconcile) isCurrent() bool {
 	return planned == r.planned && (!planned || now.Hash() == r.entryHash)
 }
 
-// noteApproval notes in a campaign's record when it was approved, so that a restart before
-// its numbers are attached does not lose that.
+// noteApproval records when a campaign was approved.
 func (r *reconcile) noteApproval(c *ledger.Campaign) {
 	if c.Phase != ledger.PhaseApproved || !r.planned {
 		c.ApprovedAt, c.NoticedAt, c.AttachedAt = time.Time{}, time.Time{}, time.Time{}
@@ -198,9 +196,8 @@ func (r *reconcile) noteApproval(c *ledger.Campaign) {
 	}
 }
 
-// isOfThisApproval reports whether Telnyx's time of an approval can be that of the present
-// one. A replayed event may be of an earlier one: from before the phase that ended with the
-// approval, or long before it was noticed.
+// isOfThisApproval reports whether an event's time can be that of the current approval. A
+// replayed event may be of an earlier one.
 func (r *reconcile) isOfThisApproval(at time.Time) bool {
 	if r.before.Phase == ledger.PhaseApproved {
 		return at.After(r.before.NoticedAt.Add(-24 * time.Hour))
@@ -208,8 +205,7 @@ func (r *reconcile) isOfThisApproval(at time.Time) bool {
 	return at.After(r.before.Since.Add(-time.Minute)) // clocks differ
 }
 
-// allAttached reports whether every planned number is attached, as far as this
-// reconcile knows.
+// allAttached reports whether every planned number is attached.
 func (r *reconcile) allAttached() bool {
 	numbers := r.plannedNumbers()
 	for _, number := range numbers {
@@ -220,7 +216,7 @@ func (r *reconcile) allAttached() bool {
 	return len(numbers) > 0
 }
 
-// putCampaign writes the campaign's record over the one that this reconcile has read.
+// putCampaign replaces the campaign's record, as this reconcile has it.
 func (r *reconcile) putCampaign(ctx context.Context, c ledger.Campaign) error {
 	before := r.entry.Campaign
 	c.NextAt = r.nextAt
@@ -244,7 +240,7 @@ func (r *reconcile) logCampaign(c ledger.Campaign) {
 	message := "campaign is " + string(c.Phase)
 	if !c.Planned && c.Phase == ledger.PhaseApproved {
 		line = r.a.log.Warn()
-		message = "a campaign was approved that no plan names; its numbers are attached as soon as a plan names it"
+		message = "a campaign that no plan names was approved; numbers are attached once a plan names it"
 	}
 	line.Str(telemetry.KeyCampaign, r.req.key).Str(telemetry.KeyPlan, c.Plan).Str(telemetry.KeyPhase, string(c.Phase)).
 		Str(telemetry.KeyCause, r.req.cause).Msg(message)

@@ -54,8 +54,8 @@ func TestReserve_EndsWithAFreshReadingAtALowRate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if age := r.readingAge(); age > readingLasts {
-			t.Errorf("the reading is %s old, want at most %s", age, readingLasts)
+		if age := r.readingAge(); age > maxReadAge {
+			t.Errorf("the reading is %s old, want at most %s", age, maxReadAge)
 		}
 		if took := time.Since(began); took > 20*time.Minute {
 			t.Errorf("it took %s", took)

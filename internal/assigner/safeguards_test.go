@@ -22,7 +22,7 @@ func TestApply_SendsNothingWithoutThePin(t *testing.T) {
 	number := numbered(1)[0]
 	r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1)
 	pinned := r.a.isPinned
-	r.a.isPinned = r.a.works // it has not joined the consumer
+	r.a.isPinned = r.a.isActive // it has not joined the consumer
 	r.reconcile(testCampaign)
 	r.wantRequests("without the pin")
 	if n := r.number(number); n.State != ledger.Planned || !n.ClaimedAt.IsZero() {
@@ -56,7 +56,7 @@ func TestApply_ChecksAgainAfterASlowProfileChange(t *testing.T) {
 	offProfile(r)
 	r.before = func(req *http.Request) {
 		if req.Method == "PATCH" {
-			time.Sleep(writeChecksLast) // the slow request
+			time.Sleep(maxCheckAge) // the slow request
 		}
 	}
 	r.reconcile(testCampaign)

@@ -9,13 +9,13 @@ import (
 	"greenlight/internal/telnyx"
 )
 
-// The trace of a delivery passes through here in three steps: it is received, causes a
-// reconcile, and the reconcile makes calls. A reconcile that serves several deliveries
-// belongs to the first one's trace; those of the others end where they were received.
-// Routine reconciles, thousands at a time, are traced only if what caused them was.
+// A delivery's trace has a span for receiving it, one for its reconcile, and one for each call.
+// A reconcile for several deliveries belongs to the first one's trace, and the other traces
+// end where they were received. Routine reconciles, which come in thousands, are traced only
+// if their cause was.
 
-// traceReceived notes that a delivery was received, and returns the trace that its
-// reconciles belong to, empty if there is none.
+// traceReceived traces that a delivery was received, and returns the trace that its reconciles
+// belong to, empty if there is none.
 func (a *Assigner) traceReceived(ctx context.Context, d *events.Delivery, campaigns int) string {
 	parent := d.TraceParent()
 	if a.config.Tracer == nil || parent == "" && d.Kind == events.KindResync {
@@ -50,7 +50,7 @@ func endSpan(span telemetry.Span, err error) {
 	span.End(outcome != outcomeFailed)
 }
 
-// watchCall counts a call, and makes a span of it if its reconcile is traced.
+// watchCall counts a call, and makes a span for it if its reconcile is traced.
 func (a *Assigner) watchCall(ctx context.Context, method, route string) (over func(telnyx.Call)) {
 	var span telemetry.Span
 	if a.config.Tracer != nil {

@@ -63,7 +63,7 @@ func TelnyxClock(ahead, within time.Duration) Finding {
 	case apart >= maxSignatureAge:
 		return f.is(Fail, message+"Every delivery is refused, because its timestamp is more than 5 min off.", fix)
 	case apart >= maxClockOffset:
-		return f.is(Warn, message+"From 5 min on, every delivery is refused.", fix)
+		return f.is(Warn, message+"At 5 min, every delivery is refused.", fix)
 	default:
 		return f.is(OK, "The clocks of Telnyx and this machine agree within "+tolerance(ahead, within)+"; 5 min are allowed.", "")
 	}

@@ -4,7 +4,7 @@
 //
 // It prints nothing and changes nothing that Greenlight uses. Permissions are tested
 // with requests that the server must refuse ([events.Rights]). Speed is measured in a
-// temporary stream ([ProbeStream]), because the assigner would get messages from EVENTS.
+// temporary stream ([probeStream]), because the assigner would get messages from EVENTS.
 //
 // What cannot be checked is [Unknown], never [OK]. The functions that set a level do no
 // I/O, so that their thresholds can be tested.

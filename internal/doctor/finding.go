@@ -120,8 +120,8 @@ func (r *Report) Add(findings ...Finding) {
 	}
 }
 
-// Count returns the number of findings with a level.
-func (r *Report) Count(level Level) int {
+// count returns the number of findings with a level.
+func (r *Report) count(level Level) int {
 	n := 0
 	for _, f := range r.Findings {
 		if f.Level == level {

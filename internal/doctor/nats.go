@@ -39,12 +39,12 @@ func (n NATS) Check(ctx context.Context, r *Report) {
 	r.Add(Version(n.Conn.ConnectedServerVersion(), n.Embedded, n.Conn.ConnectedServerName()))
 	js, err := jetstream.New(n.Conn)
 	if err != nil {
-		r.Add(NoStream(err))
+		r.Add(noStream(err))
 		return
 	}
 	info, err := n.stream(ctx, js, events.StreamEvents)
 	if err != nil {
-		r.Add(NoStream(err), Rights(n.rights(ctx, js)))
+		r.Add(noStream(err), Rights(n.rights(ctx, js)))
 		return
 	}
 	sync, source := n.sync(ctx, info)
@@ -105,7 +105,7 @@ func (n NATS) checkDisk(r *Report, info *jetstream.StreamInfo) {
 	}
 	if known {
 		room := events.RoomOf(info)
-		r.Add(Disk(n.Dir, volume, max(room.Most-room.Used, 0)))
+		r.Add(Disk(n.Dir, volume, max(room.Limit-room.Used, 0)))
 	}
 }
 
@@ -114,12 +114,12 @@ func (n NATS) speed(ctx context.Context, js jetstream.JetStream, like jetstream.
 	ctx, cancel := context.WithTimeout(ctx, measureTimeout)
 	defer cancel()
 	err := events.Heed(ctx, n.Conn, func(ctx context.Context) (err error) {
-		s, err = Measure(ctx, js, like)
+		s, err = measure(ctx, js, like)
 		return err
 	})
 	if err != nil {
 		return unknown(CheckSpeed, "How fast events are stored could not be measured", err,
-			"Allow this user to create and delete stream "+ProbeStream+". If another doctor is running, try again later.")
+			"Allow this user to create and delete stream "+probeStream+". If another doctor is running, try again later.")
 	}
 	return PublishSpeed(s)
 }

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// ProbeStream is the temporary stream in which speed is measured. What a crash
+	// probeStream is the temporary stream in which speed is measured. What a crash
 	// leaves of it is small, and the next doctor deletes it.
-	ProbeStream  = "GREENLIGHT_DOCTOR"
+	probeStream  = "GREENLIGHT_DOCTOR"
 	probeSubject = "greenlight.doctor"
 
 	// probes is the number of messages that are measured, after probesWarm others.
@@ -52,11 +52,11 @@ type Speed struct {
 	Lost bool
 }
 
-// Measure publishes small messages one by one to [ProbeStream], which it creates with the
+// measure publishes small messages one by one to [probeStream], which it creates with the
 // storage and copies of stream EVENTS and deletes afterwards.
-func Measure(ctx context.Context, js jetstream.JetStream, like jetstream.StreamConfig) (s Speed, err error) {
+func measure(ctx context.Context, js jetstream.JetStream, like jetstream.StreamConfig) (s Speed, err error) {
 	_, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:        ProbeStream,
+		Name:        probeStream,
 		Description: "Temporary, created by greenlight doctor to measure speed; may be deleted",
 		Subjects:    []string{probeSubject},
 		Storage:     like.Storage,
@@ -67,14 +67,14 @@ func Measure(ctx context.Context, js jetstream.JetStream, like jetstream.StreamC
 		MaxAge:      probeAge,
 	})
 	if err != nil {
-		return Speed{}, fmt.Errorf("create stream %s: %w", ProbeStream, err)
+		return Speed{}, fmt.Errorf("create stream %s: %w", probeStream, err)
 	}
 	defer func() {
 		// Also after Ctrl-C.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 		defer cancel()
-		if deleteErr := js.DeleteStream(ctx, ProbeStream); deleteErr != nil && !errors.Is(deleteErr, jetstream.ErrStreamNotFound) {
-			err = errors.Join(err, fmt.Errorf("delete stream %s: %w", ProbeStream, deleteErr))
+		if deleteErr := js.DeleteStream(ctx, probeStream); deleteErr != nil && !errors.Is(deleteErr, jetstream.ErrStreamNotFound) {
+			err = errors.Join(err, fmt.Errorf("delete stream %s: %w", probeStream, deleteErr))
 		}
 	}()
 	body := make([]byte, probeSize)
@@ -89,7 +89,7 @@ func Measure(ctx context.Context, js jetstream.JetStream, like jetstream.StreamC
 			break // the results so far show how slow it is
 		}
 		if err != nil {
-			return Speed{}, fmt.Errorf("publish to stream %s: %w", ProbeStream, err)
+			return Speed{}, fmt.Errorf("publish to stream %s: %w", probeStream, err)
 		}
 		if i >= probesWarm {
 			took = append(took, time.Since(started))
@@ -102,7 +102,7 @@ func Measure(ctx context.Context, js jetstream.JetStream, like jetstream.StreamC
 func publishProbe(ctx context.Context, js jetstream.JetStream, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	_, err := js.Publish(ctx, probeSubject, body, jetstream.WithExpectStream(ProbeStream))
+	_, err := js.Publish(ctx, probeSubject, body, jetstream.WithExpectStream(probeStream))
 	return err
 }
 
@@ -125,7 +125,7 @@ func PublishSpeed(s Speed) Finding {
 		tail = "slowest" // measuring more took too long
 	}
 	times := fmt.Sprintf("A message is stored within %.1f ms (median), %.1f ms (%s): ", milliseconds(s.P50), milliseconds(s.P99), tail)
-	measured := fmt.Sprintf(" Measured one by one with %s of %s in the temporary stream %s.", status.Count(s.Messages, "message"), bytes(probeSize), ProbeStream)
+	measured := fmt.Sprintf(" Measured one at a time with %s of %s in the temporary stream %s.", status.Count(s.Messages, "message"), bytes(probeSize), probeStream)
 	switch {
 	case s.P99 >= tooSlow:
 		return f.is(Fail, times+"too slow. The webhook answers 503 after 1.5 s."+measured, fix)

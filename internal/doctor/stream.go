@@ -12,8 +12,8 @@ import (
 	"greenlight/internal/status"
 )
 
-// NoStream is the finding for an error when reading stream EVENTS.
-func NoStream(err error) Finding {
+// noStream is the finding for an error when reading stream EVENTS.
+func noStream(err error) Finding {
 	f := Finding{Check: CheckStream}
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
@@ -107,19 +107,19 @@ const roomyShare = 80
 func StreamRoom(check Check, info *jetstream.StreamInfo) Finding {
 	room, name := events.RoomOf(info), info.Config.Name
 	f := Finding{Check: check, Facts: map[string]any{
-		"messages": info.State.Msgs, "used_bytes": room.Used, "max_bytes": room.Most, "max_age_seconds": int64(info.Config.MaxAge / time.Second),
+		"messages": info.State.Msgs, "used_bytes": room.Used, "max_bytes": room.Limit, "max_age_seconds": int64(info.Config.MaxAge / time.Second),
 	}}
 	message := fmt.Sprintf("Stream %s has %s in %s", name, status.Count(int(info.State.Msgs), "message"), bytes(room.Used))
-	if room.Most <= 0 {
+	if room.Limit <= 0 {
 		return f.is(Warn, message+" and no size limit: a flood of events could fill the server's disk.",
 			"Restart webhook or assigner: they set the limit.")
 	}
-	share := int(100 * room.Used / room.Most)
+	share := int(100 * room.Used / room.Limit)
 	kept := "without a time limit"
 	if age := info.Config.MaxAge; age > 0 {
 		kept = "for " + status.Span(age)
 	}
-	message += fmt.Sprintf(" of %s (%d %%), kept %s.", bytes(room.Most), share, kept)
+	message += fmt.Sprintf(" of %s (%d %%), kept %s.", bytes(room.Limit), share, kept)
 	fix := fmt.Sprintf("Find out what fills it with nats stream subjects %s. Old messages expire by themselves.", name)
 	if check == CheckDeadLetters {
 		fix = "Review them with greenlight deadletters list, and requeue those that can be handled now."

@@ -48,7 +48,7 @@ func Telnyx(ctx context.Context, client *telnyx.Client) []Finding {
 	httpClient.Transport = clock
 	reader.HTTPClient = &httpClient
 	_, brands, err := reader.BrandsPage(ctx, 1)
-	findings := []Finding{TelnyxAnswer(brands, err)}
+	findings := []Finding{telnyxAnswer(brands, err)}
 	if !clock.known {
 		return append(findings, Finding{Check: CheckTelnyxClock}.is(Unknown, "Telnyx's clock could not be read: no answer had a date.", ""))
 	}
@@ -93,8 +93,8 @@ func (c *clockReader) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// TelnyxAnswer checks the result of a call to Telnyx.
-func TelnyxAnswer(brands int, err error) Finding {
+// telnyxAnswer checks the result of a call to Telnyx.
+func telnyxAnswer(brands int, err error) Finding {
 	f := Finding{Check: CheckTelnyx, Facts: map[string]any{}}
 	if err == nil {
 		f.Facts["brands"] = brands

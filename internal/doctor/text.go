@@ -65,7 +65,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		status.Hang(&b, "  ", "    ", sentence, width)
 	}
 	b.WriteString("\n")
-	status.Wrap(&b, "", r.Summary(), width)
+	status.Wrap(&b, "", r.summary(), width)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -82,11 +82,11 @@ func (f Finding) write(b *strings.Builder) {
 	}
 }
 
-// Summary counts the findings by level.
-func (r *Report) Summary() string {
+// summary counts the findings by level.
+func (r *Report) summary() string {
 	var counts []string
 	for _, level := range []Level{Fail, Warn, Unknown} {
-		if n := r.Count(level); n > 0 {
+		if n := r.count(level); n > 0 {
 			counts = append(counts, fmt.Sprintf("%d %s", n, level))
 		}
 	}

@@ -139,7 +139,7 @@ func (b *backedUp) start() (kill func()) {
 	b.t.Cleanup(kill)
 	b.eventually("it is up", func() (bool, string) {
 		log := b.log.String()
-		return strings.Contains(log, "assigner runs") && strings.Contains(log, "webhook takes deliveries"), log
+		return strings.Contains(log, "assigner runs") && strings.Contains(log, "webhook accepts deliveries"), log
 	})
 	return kill
 }

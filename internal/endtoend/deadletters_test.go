@@ -46,7 +46,7 @@ func TestMessage_IsKeptUntilItsDeadLetterIsStored(t *testing.T) {
 			fix := breakLetters(w)
 			w.post([]byte(`{"data":{"event_type":"10dlc.campaign.update","id":"about-nothing","payload":{"type":"VERIFIED"}}}`), http.StatusOK)
 			w.eventually("it comes again", func() (bool, string) {
-				again := w.logged("could not be settled and will come again")
+				again := w.logged("could not be acknowledged and will be delivered again")
 				return again >= 2, fmt.Sprint(again)
 			})
 			if open := w.consumer().NumAckPending; open != 1 {

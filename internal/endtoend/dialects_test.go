@@ -295,7 +295,7 @@ func (w *dialectWorld) preflightFaults() (faults []string) {
 
 // diffFaults compares the forecast of plan diff.
 func (w *dialectWorld) diffFaults() (faults []string) {
-	forecasts, err := assigner.Foresee(w.t.Context(), assigner.NewObserver(w.client(), 4), w.plans())
+	forecasts, err := assigner.ForecastPlans(w.t.Context(), assigner.NewObserver(w.client(), 4), w.plans())
 	if err != nil {
 		return []string{"diff: " + err.Error()}
 	}

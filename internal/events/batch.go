@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// batchLeast is the number of events from which one commit is cheaper than storing each
+	// minBatch is the number of events from which one commit is cheaper than storing each
 	// event separately: the server first writes a batch to temporary files.
-	batchLeast = 8
-	// batchMost and batchBytes limit the events that share a commit. The server accepts
+	minBatch = 8
+	// maxBatch and batchBytes limit the events that share a commit. The server accepts
 	// 1,000 (https://github.com/nats-io/nats-architecture-and-design, ADR-50).
-	batchMost  = 256
+	maxBatch   = 256
 	batchBytes = 1 << 20
 	// batchGather divides a commit's time: for that part of it, more events are collected.
 	batchGather = 4
@@ -100,7 +100,7 @@ func (b *Batcher) work() {
 // the others still share commits. Events of a commit whose acknowledgement was lost are
 // duplicates when they are stored again.
 func (b *Batcher) store(batch []*waiting, halves int) bool {
-	if len(batch) >= batchLeast {
+	if len(batch) >= minBatch {
 		err := b.commit(batch)
 		if err == nil {
 			return true
@@ -120,7 +120,7 @@ func (b *Batcher) take() (batch []*waiting) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	size := 0
-	for len(b.waiting) > 0 && len(batch) < batchMost && size < batchBytes {
+	for len(b.waiting) > 0 && len(batch) < maxBatch && size < batchBytes {
 		w := b.waiting[0]
 		b.waiting = b.waiting[1:]
 		if w.ctx.Err() == nil {

@@ -11,11 +11,11 @@ import (
 // ErrNoAssigner says that no assigner ever ran on this NATS server.
 var ErrNoAssigner = errors.New("no assigner ever ran here")
 
-// TakeOverPause ends a hold of the first edition of Greenlight, which paused the consumer,
+// MigratePause ends a hold of the first edition of Greenlight, which paused the consumer,
 // and reports whether there was one. Before that, while nothing is delivered, it calls
 // store, which must store the hold that replaces the pause. If store fails, the pause
 // remains.
-func TakeOverPause(ctx context.Context, js jetstream.JetStream, store func(context.Context) error) (paused bool, err error) {
+func MigratePause(ctx context.Context, js jetstream.JetStream, store func(context.Context) error) (paused bool, err error) {
 	if paused, err = isPaused(ctx, js); err != nil || !paused {
 		return false, err
 	}

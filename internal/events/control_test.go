@@ -16,7 +16,7 @@ func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
 	t.Parallel()
 	js, _ := startStreams(t)
 	store := func(context.Context) error { t.Error("stored a hold for no pause"); return nil }
-	if paused, err := events.TakeOverPause(t.Context(), js, store); paused || err != nil {
+	if paused, err := events.MigratePause(t.Context(), js, store); paused || err != nil {
 		t.Fatalf("before any assigner: got %t, %v", paused, err)
 	}
 	deliveries, _ := run(t, js)
@@ -25,7 +25,7 @@ func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
 	}
 	publish(t, js, "id-1")
 	broken := errors.New("no room")
-	if paused, err := events.TakeOverPause(t.Context(), js, func(context.Context) error { return broken }); !paused || !errors.Is(err, broken) {
+	if paused, err := events.MigratePause(t.Context(), js, func(context.Context) error { return broken }); !paused || !errors.Is(err, broken) {
 		t.Errorf("a hold that cannot be stored: got %t, %v", paused, err)
 	}
 	store = func(ctx context.Context) error {
@@ -35,7 +35,7 @@ func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
 		}
 		return nil
 	}
-	if paused, err := events.TakeOverPause(t.Context(), js, store); !paused || err != nil {
+	if paused, err := events.MigratePause(t.Context(), js, store); !paused || err != nil {
 		t.Errorf("a pause: got %t, %v", paused, err)
 	}
 	if d := next(t, deliveries, 10*time.Second); d.Done() != nil || d.Sequence != 1 {

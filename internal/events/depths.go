@@ -13,17 +13,17 @@ import (
 // Room is how full a stream is, in bytes.
 type Room struct {
 	Used int64
-	// Most is the stream's limit; zero or less if it has none.
-	Most int64
+	// Limit is the stream's limit; zero or less if it has none.
+	Limit int64
 }
 
 // RoomOf returns the room in a stream.
 func RoomOf(info *jetstream.StreamInfo) Room {
-	return Room{Used: int64(info.State.Bytes), Most: info.Config.MaxBytes}
+	return Room{Used: int64(info.State.Bytes), Limit: info.Config.MaxBytes}
 }
 
 // Full reports whether a message of the largest size would be refused.
-func (r Room) Full() bool { return r.Most > 0 && r.Most-r.Used < eventsMaxMsgSize }
+func (r Room) Full() bool { return r.Limit > 0 && r.Limit-r.Used < eventsMaxMsgSize }
 
 // RoomForEvents returns nil if JetStream answers and the stream of events has room, else an
 // error for people.
@@ -49,7 +49,7 @@ func RoomForDeadLetters(ctx context.Context, js jetstream.JetStream) error {
 func fullness(stream jetstream.Stream, consequence string) error {
 	info := stream.CachedInfo()
 	if room := RoomOf(info); room.Full() {
-		return fmt.Errorf("stream %s is full (%d of %d bytes): %s", info.Config.Name, room.Used, room.Most, consequence)
+		return fmt.Errorf("stream %s is full (%d of %d bytes): %s", info.Config.Name, room.Used, room.Limit, consequence)
 	}
 	return nil
 }

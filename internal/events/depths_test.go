@@ -51,7 +51,7 @@ func TestReadDepths_ReportsTheOldestOpenMessage(t *testing.T) {
 	first := stored("one")
 	second := stored("two")
 	depths(t, js, "before any assigner", func(d events.Depths) bool {
-		return d.Idle && d.Waiting == 0 && d.Room.Used > 0 && d.Room.Most > d.Room.Used
+		return d.Idle && d.Waiting == 0 && d.Room.Used > 0 && d.Room.Limit > d.Room.Used
 	})
 	deliveries, stop := run(t, js)
 	one, two := <-deliveries, <-deliveries

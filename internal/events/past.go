@@ -232,7 +232,7 @@ func subjectsAbout(ids []string) []string {
 // Message returns the event as it was published, without its trace, which has ended. A
 // stream drops it if it got an event with this id in [DedupeWindow].
 func (e PastEvent) Message() (*nats.Msg, error) {
-	subject, err := EventSubject(e.Type, e.About)
+	subject, err := eventSubject(e.Type, e.About)
 	if err != nil {
 		return nil, fmt.Errorf("event %d: %w", e.Sequence, err)
 	}

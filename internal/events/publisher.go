@@ -121,7 +121,7 @@ func wrongStream(got, want string) error {
 
 // message returns the event as it is stored.
 func (e Event) message() (*nats.Msg, error) {
-	subject, err := EventSubject(e.Type, e.About)
+	subject, err := eventSubject(e.Type, e.About)
 	if err != nil {
 		return nil, fmt.Errorf("publish event %.100q: %w", e.ID, err)
 	}

@@ -55,11 +55,11 @@ const (
 	KindUnknown Kind = "unknown"
 )
 
-// EventSubject returns the subject of an event: telnyx.event.<type>.<id>, for example
+// eventSubject returns the subject of an event: telnyx.event.<type>.<id>, for example
 // telnyx.event.10dlc.campaign.update.751c6a5c-907b-43a9-8ada-ba1dc8335b07. An empty id
 // becomes "_". The error for a type or id that does not fit matches [ErrSubject]: a dot,
 // star or blank from outside would send the message elsewhere.
-func EventSubject(eventType, id string) (string, error) {
+func eventSubject(eventType, id string) (string, error) {
 	if len(eventType) > maxEventType {
 		return "", fmt.Errorf("event type of %d characters %w: at most %d", len(eventType), ErrSubject, maxEventType)
 	}

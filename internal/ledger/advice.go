@@ -59,7 +59,7 @@ func adviseLeaving(n Number) Advice {
 	case n.Reason.OfCampaign():
 		a.Next = "Greenlight removes it when the campaign is approved again."
 	case n.Reason == Unverified:
-		a.Next = "Something that must be known first cannot be read now. Greenlight checks again."
+		a.Next = "Greenlight cannot read everything that it needs to know first. It checks again."
 	case n.Reason == Rejected || n.Reason == CarrierFailed || n.Reason == UnknownError:
 		a.Why += " Telnyx does not remove it."
 		a.Next, a.Action = nextSlower, "Remove the number in Telnyx's portal, or ask Telnyx support."

@@ -31,7 +31,7 @@ type Follower struct {
 
 // Follow reports every record of the ledger to f, then each change as it is written. It
 // returns nil when ctx ends. After an error, changes may be missed: call Follow again. The
-// error matches [ErrMadeAgain] if a bucket was lost. A change of the hold, or of the plans
+// error matches [ErrRecreated] if a bucket was lost. A change of the hold, or of the plans
 // in force, only calls f.Current.
 func (l *Ledger) Follow(ctx context.Context, f Follower) error {
 	w := following{Follower: f, known: make(map[string]CampaignEntry), nextChecks: make(map[string]nextCheck)}
@@ -138,8 +138,8 @@ func (l *Ledger) watch(ctx context.Context, every time.Duration, current func(),
 		case <-ctx.Done():
 			return nil
 		case <-presence.C:
-			if l.isMadeAgain(ctx, began) {
-				return fmt.Errorf("watch the ledger: %w", ErrMadeAgain)
+			if l.isRecreated(ctx, began) {
+				return fmt.Errorf("watch the ledger: %w", ErrRecreated)
 			}
 			continue
 		case <-due:

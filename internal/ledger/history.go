@@ -19,8 +19,7 @@ type Change[R Number | Campaign] struct {
 	Record  R
 	Dropped bool
 	// At is when the NATS server stored it.
-	At       time.Time
-	Revision uint64
+	At time.Time
 }
 
 // NumberHistory returns the kept changes of a number's records on all campaigns, oldest
@@ -58,7 +57,7 @@ func history[R Number | Campaign](ctx context.Context, bucket jetstream.KeyValue
 	var changes []Change[R]
 	err = drain(ctx, bucket, watcher, func(kve jetstream.KeyValueEntry) error {
 		r, err := record(kve)
-		changes = append(changes, Change[R]{Record: r, Dropped: !isRecord(kve), At: kve.Created(), Revision: kve.Revision()})
+		changes = append(changes, Change[R]{Record: r, Dropped: !isRecord(kve), At: kve.Created()})
 		return err
 	})
 	return changes, err

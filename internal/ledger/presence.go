@@ -21,9 +21,9 @@ const (
 // Buckets returns the names of the ledger's buckets.
 func Buckets() []string { return []string{bucketCampaigns, bucketNumbers, bucketState} }
 
-// ErrMadeAgain means that a watch ended because a bucket was deleted or recreated. A new
+// ErrRecreated means that a watch ended because a bucket was deleted or recreated. A new
 // watch reads everything.
-var ErrMadeAgain = errors.New("a bucket of the ledger was deleted or recreated")
+var ErrRecreated = errors.New("a bucket of the ledger was deleted or recreated")
 
 // MissingBuckets returns the buckets that do not exist. It sends one request.
 func MissingBuckets(ctx context.Context, js jetstream.JetStream) (missing []string, err error) {
@@ -56,9 +56,9 @@ func created(ctx context.Context, js jetstream.JetStream) (map[string]time.Time,
 	return there, nil
 }
 
-// isMadeAgain reports whether a bucket was deleted or recreated since the watch began. If
+// isRecreated reports whether a bucket was deleted or recreated since the watch began. If
 // the server does not answer, it reports false.
-func (l *Ledger) isMadeAgain(ctx context.Context, began map[string]time.Time) bool {
+func (l *Ledger) isRecreated(ctx context.Context, began map[string]time.Time) bool {
 	ctx, cancel := context.WithTimeout(ctx, presenceTimeout)
 	defer cancel()
 	now, err := created(ctx, l.js)

@@ -19,18 +19,18 @@ func TestIsMadeAgain_NeedsAnAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l.isMadeAgain(t.Context(), began) {
+	if l.isRecreated(t.Context(), began) {
 		t.Error("the buckets that were there count as others")
 	}
 	silent, cancel := context.WithCancel(t.Context())
 	cancel()
-	if l.isMadeAgain(silent, began) {
+	if l.isRecreated(silent, began) {
 		t.Error("without an answer the buckets count as lost")
 	}
 	if err := js.DeleteKeyValue(t.Context(), bucketState); err != nil {
 		t.Fatal(err)
 	}
-	if !l.isMadeAgain(t.Context(), began) {
+	if !l.isRecreated(t.Context(), began) {
 		t.Error("a lost bucket was not noticed")
 	}
 }

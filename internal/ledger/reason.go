@@ -72,7 +72,7 @@ var reasons = []struct {
 		Action: "Finish the port or order in Telnyx's portal, or remove the number from the plan.",
 	}},
 	{NotLongCode, Advice{
-		Why:    "The number is not a US long code. 10DLC campaigns take no other numbers.",
+		Why:    "The number is not a US long code. 10DLC campaigns accept no other numbers.",
 		Next:   nextResync,
 		Action: "Remove the number from the plan. Toll-free numbers and short codes are registered elsewhere.",
 	}},

@@ -261,6 +261,16 @@ func (c Campaign) IDs() []string {
 	return slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
 }
 
+// FindCampaign returns the campaign with the given plan name or id.
+func FindCampaign(entries []CampaignEntry, name string) (Campaign, bool) {
+	for _, entry := range entries {
+		if c := entry.Campaign; c.Planned && c.Plan == name || slices.Contains(c.IDs(), name) {
+			return c, true
+		}
+	}
+	return Campaign{}, false
+}
+
 // StateAndReason returns the state and the reason, if any: "failed (not_owned)".
 func (n Number) StateAndReason() string {
 	if n.Reason == "" {

@@ -37,7 +37,7 @@ const (
 	joinWait = time.Second
 	// The waits after a failed try.
 	retryBase = 5 * time.Second
-	retryMost = time.Hour
+	retryMax  = time.Hour
 )
 
 // Receiver is a destination of notices.
@@ -50,7 +50,7 @@ type Receiver interface {
 func Test(ctx context.Context, receiver Receiver) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
-	return receiver.Send(ctx, "This is a test of Greenlight's notices. Nothing needs doing.")
+	return receiver.Send(ctx, "This is a test of Greenlight's notices. No action is needed.")
 }
 
 // Sender sends notices from the stream to a receiver.
@@ -210,7 +210,7 @@ func (s *Sender) settle(err error) {
 
 // retryAfter returns 5 s after the first try, and doubles up to an hour.
 func retryAfter(tries uint64) time.Duration {
-	return min(retryMost, retryBase<<min(max(tries, 1)-1, 20))
+	return min(retryMax, retryBase<<min(max(tries, 1)-1, 20))
 }
 
 func wait(ctx context.Context, d time.Duration) {

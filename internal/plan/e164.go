@@ -114,7 +114,7 @@ func parse(text string) (n E164, loose, refused *NumberError) {
 const (
 	fixFormat = "write it as +1 and ten digits"
 	fixTypo   = "check the number for typos"
-	fixNotUS  = "remove it: a 10DLC campaign takes ten-digit US numbers only"
+	fixNotUS  = "remove it: 10DLC campaigns accept only ten-digit US numbers"
 )
 
 // What spreadsheets and data tools write for a number that they treat as a quantity. In

@@ -268,7 +268,7 @@ func (r *reader) readNumbers(e *entry, node *yaml3.Node, keys mapping) {
 	if !inPlan {
 		at, what = file.key, "numbers_file"
 	}
-	r.fault(at, what, fmt.Sprintf("lists %s, but the campaign takes %d", count(e.listed, "number"), e.MaxNumbers),
+	r.fault(at, what, fmt.Sprintf("lists %s, but the campaign can have %d", count(e.listed, "number"), e.MaxNumbers),
 		fmt.Sprintf("remove some, or write max_numbers: %d if the carriers allow it", e.listed))
 }
 

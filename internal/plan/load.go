@@ -311,13 +311,13 @@ func (l *loader) openNumbers(name string, at Position) (file string, data []byte
 }
 
 // readAtMost reads the beginning of a file, whatever its stated size.
-func readAtMost(fsys fs.FS, name string, most int64) ([]byte, error) {
+func readAtMost(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	file, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, most))
+	return io.ReadAll(io.LimitReader(file, limit))
 }
 
 // readBytes reads one plan.

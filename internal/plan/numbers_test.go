@@ -446,8 +446,8 @@ func TestReadNumbers_HostileWorkbooksAreBounded(t *testing.T) {
 				}
 			})
 			t.Logf("allocated %d MiB", allocated>>20)
-			if allocated > 2*mostMemory {
-				t.Errorf("allocated %d MiB, want at most %d", allocated>>20, 2*mostMemory>>20)
+			if allocated > 2*maxMemory {
+				t.Errorf("allocated %d MiB, want at most %d", allocated>>20, 2*maxMemory>>20)
 			}
 		})
 	}

@@ -65,8 +65,8 @@ func TestLoad_HostileFilesAreBounded(t *testing.T) {
 				}
 			})
 			t.Logf("allocated %d MiB", allocated>>20)
-			if allocated > mostMemory {
-				t.Errorf("allocated %d MiB, want at most %d", allocated>>20, mostMemory>>20)
+			if allocated > maxMemory {
+				t.Errorf("allocated %d MiB, want at most %d", allocated>>20, maxMemory>>20)
 			}
 		})
 	}
@@ -100,17 +100,17 @@ func TestLoad_HostileNumbersFilesAreBounded(t *testing.T) {
 				}
 			})
 			t.Logf("allocated %d MiB", allocated>>20)
-			if allocated > mostMemory {
-				t.Errorf("allocated %d MiB, want at most %d", allocated>>20, mostMemory>>20)
+			if allocated > maxMemory {
+				t.Errorf("allocated %d MiB, want at most %d", allocated>>20, maxMemory>>20)
 			}
 		})
 	}
 }
 
-// mostMemory is the total that the loader may allocate for a file, including memory that
+// maxMemory is the total that the loader may allocate for a file, including memory that
 // is freed again: a part that grows with the file, and some for files that are always large.
 // A legal plan of 10 MiB takes some 400 MB.
-var mostMemory = uint64(part(480<<20) + 160<<20)
+var maxMemory = uint64(part(480<<20) + 160<<20)
 
 // allocation returns how many bytes are allocated while f runs.
 func allocation(f func()) uint64 {

@@ -8,11 +8,11 @@ import (
 
 // clip shortens a text from a plan for use in a message.
 func clip(text string) string {
-	const most = 40
-	if utf8.RuneCountInString(text) <= most {
+	const limit = 40
+	if utf8.RuneCountInString(text) <= limit {
 		return text
 	}
-	return string([]rune(text)[:most-1]) + "…"
+	return string([]rune(text)[:limit-1]) + "…"
 }
 
 // count returns a number with its noun, in the plural unless it is one.
@@ -41,8 +41,8 @@ func Closest(word string, known []string) string {
 		if word == candidate {
 			return candidate
 		}
-		most := min(2, len(candidate)/3)
-		if d := distance(strings.ToLower(word), candidate, most); d <= most && d < least {
+		limit := min(2, len(candidate)/3)
+		if d := distance(strings.ToLower(word), candidate, limit); d <= limit && d < least {
 			closest, least = candidate, d
 		}
 	}
@@ -50,10 +50,10 @@ func Closest(word string, known []string) string {
 }
 
 // distance returns how many letters to insert, delete or replace to turn one word into
-// the other, or most+1 if that is certainly more than most.
-func distance(a, b string, most int) int {
-	if len(a)-len(b) > most || len(b)-len(a) > most {
-		return most + 1
+// the other, or limit+1 if that is certainly more than limit.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) > limit || len(b)-len(a) > limit {
+		return limit + 1
 	}
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -3,7 +3,7 @@
 // that cannot be attached.
 //
 // It only reads: every call goes through [telnyx.Client.ReadOnly]. It makes no decisions
-// about numbers. [assigner.Foresee] does, as if every campaign were approved, and every
+// about numbers. [assigner.ForecastPlans] does, as if every campaign were approved, and every
 // decision that needs a person is a finding here.
 //
 // # Cost

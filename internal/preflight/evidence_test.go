@@ -201,7 +201,7 @@ func TestCheck_UsesTheReasonsOfDecide(t *testing.T) {
 				t.Errorf("preflight: got %v, want %s", found, want)
 			}
 
-			forecasts, err := assigner.Foresee(t.Context(), assigner.NewObserver(a.client, 8), load(t, text))
+			forecasts, err := assigner.ForecastPlans(t.Context(), assigner.NewObserver(a.client, 8), load(t, text))
 			must(t, err)
 			for _, n := range forecasts[0][0].Numbers {
 				got := n.Decision.Record

@@ -54,7 +54,7 @@ type Campaign struct {
 // once, and returns a report for each set. It never writes. An error means that not
 // everything could be read; [Explain] says what to do. PublicURL is as in [WrongWebhookURL].
 func Check(ctx context.Context, client *telnyx.Client, concurrency int, publicURL string, sets ...*plan.Set) ([]Report, error) {
-	forecasts, err := assigner.Foresee(ctx, assigner.NewObserver(client.ReadOnly(), concurrency), sets...)
+	forecasts, err := assigner.ForecastPlans(ctx, assigner.NewObserver(client.ReadOnly(), concurrency), sets...)
 	if err != nil {
 		return nil, err
 	}

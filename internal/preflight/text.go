@@ -126,9 +126,9 @@ func (r Report) groups() []*group {
 
 // String returns the note with the first few numbers.
 func (g *group) String() string {
-	const most = 3
-	shown := strings.Join(g.numbers[:min(len(g.numbers), most)], ", ")
-	if more := len(g.numbers) - most; more > 0 {
+	const limit = 3
+	shown := strings.Join(g.numbers[:min(len(g.numbers), limit)], ", ")
+	if more := len(g.numbers) - limit; more > 0 {
 		shown += fmt.Sprintf(" and %d more", more)
 	}
 	return fmt.Sprintf("%s: %s %s: %s.", g.Plan, status.Count(len(g.numbers), "number"), g.sentence(), shown)

@@ -73,7 +73,7 @@ type Seeding struct {
 //   - each campaign in move_from, with the first number to move on it
 func Seed(sim *telnyxsim.Simulator, set *plan.Set, options Seeding) *Account {
 	s := seeder{
-		sim: sim, set: set, options: options, sources: map[string]string{},
+		sim: sim, options: options, sources: map[string]string{},
 		account: &Account{Expected: map[string]Expectation{}, Bystanders: map[string]string{}},
 		taken:   map[string]bool{},
 	}
@@ -99,7 +99,6 @@ func Seed(sim *telnyxsim.Simulator, set *plan.Set, options Seeding) *Account {
 
 type seeder struct {
 	sim     *telnyxsim.Simulator
-	set     *plan.Set
 	options Seeding
 	account *Account
 	// sources maps the campaigns in move_from to their Telnyx ids.

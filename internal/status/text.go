@@ -36,8 +36,8 @@ type TextOptions struct {
 	Zone *time.Location
 	// Width is the width of the terminal in columns. The default and the minimum are 80.
 	Width int
-	// Rows is the most lines of an overview or of campaigns. Problems are shown first, and
-	// what is left out is counted. Zero is no limit.
+	// Rows is the maximum of lines in an overview or of campaigns. Problems are shown first,
+	// and what is left out is counted. Zero is no limit.
 	Rows int
 	// Command shows all that Rows leaves out.
 	Command string
@@ -253,12 +253,12 @@ func (s Snapshot) headline() string {
 const ExtrasSentence = "The campaign has numbers that are not in its plan. Greenlight does not change them; greenlight plan diff names them."
 
 // extras counts the numbers that are on a campaign and not in its plan, and names the first.
-func extras(c Campaign, most int) string {
+func extras(c Campaign, limit int) string {
 	words := Count(c.Extras, "number")
 	if len(c.ExtraNumbers) == 0 {
 		return words // recorded by an earlier version
 	}
-	named := c.ExtraNumbers[:min(len(c.ExtraNumbers), most)]
+	named := c.ExtraNumbers[:min(len(c.ExtraNumbers), limit)]
 	words += ", " + strings.Join(named, ", ")
 	if more := c.Extras - len(named); more > 0 {
 		words += fmt.Sprintf(" and %d more", more)
@@ -396,7 +396,7 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 		return ""
 	}
 	const (
-		leastName, leastCounts = 12, 20
+		minName, minCounts = 12, 20
 		// A name of this length is worth more than the bar.
 		someName = 24
 	)
@@ -408,12 +408,12 @@ func (t *textOf) campaigns(campaigns []Campaign) string {
 		names, counts = max(names, columnsOf(name(c))), max(counts, columnsOf(strings.Join(t.counts(c), ", ")))
 	}
 	room := t.columns - text.LongestLineLen(others.Render()) - 2*len("  ")
-	roomForNames := func() int { return room - min(counts, max(leastCounts, room/2)) }
+	roomForNames := func() int { return room - min(counts, max(minCounts, room/2)) }
 	bars := roomForNames()-barWidth >= min(names, someName)
 	if bars {
 		room -= barWidth
 	}
-	names = min(names, max(roomForNames(), leastName))
+	names = min(names, max(roomForNames(), minName))
 	w := newTable()
 	w.AppendHeader(table.Row{"plan", "phase", "attached", "numbers", "next"})
 	short := shorten(campaigns, names)
@@ -427,44 +427,44 @@ func columnsOf(content string) int { return text.RuneWidthWithoutEscSequences(co
 
 // shorten cuts the middle out of the names that are too long. It looks for a cut that leaves
 // different names different, if need be without the end that they have in common.
-func shorten(campaigns []Campaign, most int) []string {
+func shorten(campaigns []Campaign, limit int) []string {
 	var names []string
 	for _, c := range campaigns {
 		names = append(names, name(c))
 	}
-	half := (most - 1) / 2
+	half := (limit - 1) / 2
 	for i := range half { // first from the middle, then with longer ends
-		if short := shortenAll(names, "", half-i, most); distinct(short) == distinct(names) {
+		if short := shortenAll(names, "", half-i, limit); distinct(short) == distinct(names) {
 			return short
 		}
 	}
-	if short := shortenAll(names, commonEnd(names, most), half, most); distinct(short) == distinct(names) {
+	if short := shortenAll(names, commonEnd(names, limit), half, limit); distinct(short) == distinct(names) {
 		return short
 	}
-	return shortenAll(names, "", half, most)
+	return shortenAll(names, "", half, limit)
 }
 
 // shortenAll shortens the names that are too long to so many columns, of which head are
 // their beginning. A common end is left out.
-func shortenAll(names []string, end string, head, most int) []string {
+func shortenAll(names []string, end string, head, limit int) []string {
 	short := slices.Clone(names)
 	for i, name := range names {
 		switch {
-		case columnsOf(name) <= most:
+		case columnsOf(name) <= limit:
 		case end == "":
-			short[i] = cutMiddle(name, head, most)
+			short[i] = cutMiddle(name, head, limit)
 		default:
-			short[i] = cutMiddle(strings.TrimSuffix(name, end), head-1, most-1) + "…"
+			short[i] = cutMiddle(strings.TrimSuffix(name, end), head-1, limit-1) + "…"
 		}
 	}
 	return short
 }
 
 // commonEnd is what all names that are too long have as their end.
-func commonEnd(names []string, most int) string {
+func commonEnd(names []string, limit int) string {
 	end, first := "", true
 	for _, name := range names {
-		if columnsOf(name) <= most {
+		if columnsOf(name) <= limit {
 			continue
 		}
 		if first {
@@ -483,25 +483,25 @@ func distinct(names []string) int {
 }
 
 // cutMiddle shortens a name to so many columns, of which head are its beginning.
-func cutMiddle(name string, head, most int) string {
-	if columnsOf(name) <= most {
+func cutMiddle(name string, head, limit int) string {
+	if columnsOf(name) <= limit {
 		return name
 	}
 	runes := []rune(name)
 	tail := len(runes)
-	for tail > 0 && columnsOf(string(runes[tail-1:])) <= most-1-head {
+	for tail > 0 && columnsOf(string(runes[tail-1:])) <= limit-1-head {
 		tail--
 	}
 	return text.Trim(name, head) + "…" + string(runes[tail:])
 }
 
 // fill joins counts in lines of at most so many columns. No count is split.
-func fill(counts []string, most int) string {
+func fill(counts []string, limit int) string {
 	whole := make([]string, len(counts))
 	for i, count := range counts {
 		whole[i] = strings.ReplaceAll(count, " ", "_")
 	}
-	return strings.ReplaceAll(text.WrapSoft(strings.Join(whole, ", "), most), "_", " ")
+	return strings.ReplaceAll(text.WrapSoft(strings.Join(whole, ", "), limit), "_", " ")
 }
 
 func name(c Campaign) string {
@@ -638,8 +638,8 @@ func (t *textOf) campaign(c Campaign) {
 	}
 }
 
-// fitCampaign writes what there is room for about one campaign: explanations and then
-// numbers, in each of which what needs a person comes first. The last line counts the rest.
+// fitCampaign writes as much about one campaign as there is room for: explanations, then
+// numbers, both with those that need a person first. The last line counts the rest.
 func (t *textOf) fitCampaign(c Campaign) {
 	t.WriteString(t.campaigns([]Campaign{c}))
 	t.gap(true)
@@ -652,9 +652,9 @@ func (t *textOf) fitCampaign(c Campaign) {
 	// The table has an empty line, the heads of its columns, and a line below them.
 	const tableHead = 3
 	room, left := t.rows-lines(t.String())-tableHead-1, 0
-	leastNumbers := min(max(c.needPerson(), 1), 5)
+	minNumbers := min(max(c.needPerson(), 1), 5)
 	for i, cause := range causes {
-		if left > 0 || lines(cause.text)+1 > room-leastNumbers {
+		if left > 0 || lines(cause.text)+1 > room-minNumbers {
 			left++
 			continue
 		}

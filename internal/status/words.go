@@ -17,16 +17,16 @@ import (
 
 // Plain makes text from outside harmless and short: one line of at most so many
 // characters, without control characters. A cut is marked.
-func Plain(words string, most int) string {
+func Plain(words string, limit int) string {
 	const mark = "…"
-	if len(words) > 8*most {
-		words = words[:8*most] // a generous cut keeps the rest cheap
+	if len(words) > 8*limit {
+		words = words[:8*limit] // a generous cut keeps the rest cheap
 	}
 	words = strings.Join(strings.Fields(Harmless(words)), " ")
-	if utf8.RuneCountInString(words) <= most {
+	if utf8.RuneCountInString(words) <= limit {
 		return words
 	}
-	return string([]rune(words)[:most-1]) + mark
+	return string([]rune(words)[:limit-1]) + mark
 }
 
 // Harmless replaces each character that would control a terminal or change the direction

@@ -10,12 +10,12 @@ import (
 func TestAssignmentsOn_AreThatCampaignsOnly(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		rows      int // on each of three campaigns
-		quirk     *world
-		campaign  Campaign
-		want      int
-		complete  bool
-		mostCalls int
+		rows     int // on each of three campaigns
+		quirk    *world
+		campaign Campaign
+		want     int
+		complete bool
+		maxCalls int
 	}{
 		"small account":             {100, &world{}, Campaign{CampaignID: "a"}, 100, true, 2},
 		"small, another case":       {100, &world{}, Campaign{CampaignID: "A"}, 100, true, 2},
@@ -39,8 +39,8 @@ func TestAssignmentsOn_AreThatCampaignsOnly(t *testing.T) {
 					t.Fatalf("got a row of another campaign: %+v", row)
 				}
 			}
-			if len(w.calls) > tt.mostCalls {
-				t.Errorf("got %d calls, want at most %d: %q", len(w.calls), tt.mostCalls, w.calls)
+			if len(w.calls) > tt.maxCalls {
+				t.Errorf("got %d calls, want at most %d: %q", len(w.calls), tt.maxCalls, w.calls)
 			}
 		})
 	}

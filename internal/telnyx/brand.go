@@ -26,7 +26,7 @@ const brandsRoute = "/10dlc/brand"
 func (c *Client) Brands(ctx context.Context) ([]Brand, error) {
 	rows, err := list(ctx, c, brandList)
 	if err == nil && !rows.Complete {
-		err = unreadableList(brandsRoute, fmt.Errorf("the list is not complete: %s", rows.Why))
+		err = unreadableList(brandsRoute, fmt.Errorf("the list is incomplete: %s", rows.Why))
 	}
 	if err != nil {
 		return nil, annotate(err, "list brands")

@@ -198,10 +198,10 @@ func isContainer(raw json.RawMessage) bool {
 	return len(raw) > 0 && (raw[0] == '{' || raw[0] == '[')
 }
 
-// elements decodes the elements of a list of valid JSON one by one, one more than most
+// elements decodes the elements of a list of valid JSON one by one, one more than limit
 // at most, so that an answer of millions of empty ones cannot fill memory. What is not a
 // T is a zero one. It is nil for anything but a list.
-func elements[T any](list json.RawMessage, most int) (all []T) {
+func elements[T any](list json.RawMessage, limit int) (all []T) {
 	parsed := gjson.ParseBytes(list)
 	if !parsed.IsArray() {
 		return nil
@@ -213,7 +213,7 @@ func elements[T any](list json.RawMessage, most int) (all []T) {
 			element = none
 		}
 		all = append(all, element)
-		return len(all) <= most
+		return len(all) <= limit
 	})
 	return all
 }

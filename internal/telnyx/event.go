@@ -70,7 +70,7 @@ type Payload struct {
 // unexpected type is left out. Every error matches [ErrNotEvent] and says why.
 func ParseEvent(body []byte) (Event, error) {
 	if err := notObject(body); err != nil {
-		return Event{}, fmt.Errorf("%w: the body is no JSON object: %w", ErrNotEvent, err)
+		return Event{}, fmt.Errorf("%w: the body is not a JSON object: %w", ErrNotEvent, err)
 	}
 	// Telnyx waits while this is read, so nothing is decoded that an Event does not hold.
 	top := gjson.ParseBytes(body)
@@ -88,7 +88,7 @@ func ParseEvent(body []byte) (Event, error) {
 	case data.Type != gjson.Null:
 		return parseEnvelope(data, body)
 	case text(campaignID) == "":
-		return Event{}, fmt.Errorf("%w: it has neither data, as an event has, nor campaignId, as a flat campaign update has", ErrNotEvent)
+		return Event{}, fmt.Errorf("%w: it has neither data, like an event, nor campaignId, like a flat campaign update", ErrNotEvent)
 	}
 	return Event{ID: hashID(body), Type: EventCampaignUpdate, Payload: newPayload(top)}, nil
 }
@@ -121,7 +121,7 @@ func (e Event) About() string {
 
 func parseEnvelope(data gjson.Result, body []byte) (Event, error) {
 	if !data.IsObject() {
-		return Event{}, fmt.Errorf("%w: data is no JSON object", ErrNotEvent)
+		return Event{}, fmt.Errorf("%w: data is not a JSON object", ErrNotEvent)
 	}
 	var e Event
 	data.ForEach(func(key, value gjson.Result) bool {
@@ -138,7 +138,7 @@ func parseEnvelope(data gjson.Result, body []byte) (Event, error) {
 		return true
 	})
 	if e.Type == "" {
-		return Event{}, fmt.Errorf("%w: data.event_type is missing, or no string", ErrNotEvent)
+		return Event{}, fmt.Errorf("%w: data.event_type is missing or not a string", ErrNotEvent)
 	}
 	if !usableID(e.ID) {
 		e.ID = hashID(body)

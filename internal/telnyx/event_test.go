@@ -249,23 +249,23 @@ func TestParseEvent_NamesABodyWithoutAUsableIDAfterItsHash(t *testing.T) {
 
 func TestParseEvent_RefusesWhatIsNoEvent(t *testing.T) {
 	for name, tt := range map[string]struct{ body, want string }{
-		"empty":              {"", "no JSON object"},
-		"text":               {"hello", "no JSON object"},
-		"list":               {"[]", "no JSON object"},
+		"empty":              {"", "not a JSON object"},
+		"text":               {"hello", "not a JSON object"},
+		"list":               {"[]", "not a JSON object"},
 		"null":               {"null", "neither data"},
 		"empty object":       {"{}", "neither data"},
 		"an error answer":    {`{"errors":[{"code":"10005"}]}`, "neither data"},
 		"inner object bare":  {`{"event_type":"test","id":"abc123"}`, "neither data"},
-		"data a string":      {`{"data":"x"}`, "data is no JSON object"},
-		"data a list":        {`{"data":[{"event_type":"e"}]}`, "data is no JSON object"},
+		"data a string":      {`{"data":"x"}`, "data is not a JSON object"},
+		"data a list":        {`{"data":[{"event_type":"e"}]}`, "data is not a JSON object"},
 		"no event type":      {`{"data":{"id":"1"}}`, "event_type"},
 		"event type a list":  {`{"data":{"event_type":["e"],"id":"1"}}`, "event_type"},
 		"flat, number as id": {`{"campaignId":7}`, "campaignId"},
 		"flat, other case":   {`{"CampaignID":"C6X6M95"}`, "campaignId"},
-		"two objects":        {`{"campaignId":"a"}{"campaignId":"b"}`, "no JSON object"},
-		"cut off":            {`{"data":{"event_type":"e"`, "no JSON object"},
-		"too deep":           {strings.Repeat(`{"data":`, 20000), "no JSON object"},
-		"form-encoded":       {"campaignId=C6X6M95", "no JSON object"},
+		"two objects":        {`{"campaignId":"a"}{"campaignId":"b"}`, "not a JSON object"},
+		"cut off":            {`{"data":{"event_type":"e"`, "not a JSON object"},
+		"too deep":           {strings.Repeat(`{"data":`, 20000), "not a JSON object"},
+		"form-encoded":       {"campaignId=C6X6M95", "not a JSON object"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ParseEvent([]byte(tt.body))

@@ -47,7 +47,7 @@ func (s *selection[T, Owner]) read(ctx context.Context, c *Client, owner Owner, 
 		return rows, err
 	}
 	whole = s.keep(whole, owner)
-	whole.Why = "no query is proven to be understood, and " + whole.Why
+	whole.Why = "no query form is proven to work, and " + whole.Why
 	return whole, nil
 }
 

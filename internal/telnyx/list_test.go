@@ -25,21 +25,21 @@ func TestList_IsCompleteHoweverItIsPaged(t *testing.T) {
 		"one page":                 {7, &world{}, 2}, // and one to see that its total is of the list
 		"two full pages":           {500, &world{}, 3},
 		"two pages":                {499, &world{}, 2},
-		"totals have a limit":      {700, &world{mostTotal: 500}, 3},
-		"the last page is full":    {750, &world{mostTotal: 500}, 4},
+		"totals have a limit":      {700, &world{maxTotal: 500}, 3},
+		"the last page is full":    {750, &world{maxTotal: 500}, 4},
 		"empty":                    {0, &world{}, 1},
-		"smaller pages":            {101, &world{mostRows: 20}, 6},
-		"no totals":                {60, &world{mostRows: 20, totals: "none"}, 4},
-		"no totals, short end":     {50, &world{mostRows: 20, totals: "none"}, 3},
-		"no totals, last repeats":  {60, &world{mostRows: 20, totals: "none", pastEnd: "repeat"}, 4},
-		"no totals, 404 at end":    {60, &world{mostRows: 20, totals: "none", pastEnd: "404"}, 4},
-		"no totals, 400 at end":    {63, &world{mostRows: 21, totals: "none", pastEnd: "400"}, 4},
+		"smaller pages":            {101, &world{maxRows: 20}, 6},
+		"no totals":                {60, &world{maxRows: 20, totals: "none"}, 4},
+		"no totals, short end":     {50, &world{maxRows: 20, totals: "none"}, 3},
+		"no totals, last repeats":  {60, &world{maxRows: 20, totals: "none", pastEnd: "repeat"}, 4},
+		"no totals, 404 at end":    {60, &world{maxRows: 20, totals: "none", pastEnd: "404"}, 4},
+		"no totals, 400 at end":    {63, &world{maxRows: 21, totals: "none", pastEnd: "400"}, 4},
 		"no totals, 422 at end":    {7, &world{totals: "none", pastEnd: "422"}, 2},
-		"totals of the page":       {60, &world{mostRows: 20, totals: "page"}, 4},
-		"totals of the page, 404":  {60, &world{mostRows: 20, totals: "page", pastEnd: "404"}, 4},
+		"totals of the page":       {60, &world{maxRows: 20, totals: "page"}, 4},
+		"totals of the page, 404":  {60, &world{maxRows: 20, totals: "page", pastEnd: "404"}, 4},
 		"sizes over 100 refused":   {150, &world{refuseOver: 100}, 4},
 		"sizes over 20 refused":    {60, &world{refuseOver: 20}, 8},
-		"any size refused":         {60, &world{refuseOver: 20, mostRows: 20, totals: "page"}, 8},
+		"any size refused":         {60, &world{refuseOver: 20, maxRows: 20, totals: "page"}, 8},
 		"sorting refused":          {7, &world{refuseSort: true}, 8},
 		"only the guide's route":   {300, &world{camelOnly: true}, 3},
 		"its route, sizes refused": {300, &world{camelOnly: true, refuseOver: 100}, 7},
@@ -143,7 +143,7 @@ func TestList_IsReadAgainWhenItSlips(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := attached(60, "a")
-			w.mostRows, w.before = 20, tt.before
+			w.maxRows, w.before = 20, tt.before
 			rows, err := w.client().Assignments(t.Context(), 0)
 			if err != nil || rows.Complete != tt.complete || (rows.Why == "") != tt.complete {
 				t.Errorf("got complete %v (%s), %v; want %v", rows.Complete, rows.Why, err, tt.complete)
@@ -157,7 +157,7 @@ func TestList_IsReadAgainWhenItSlips(t *testing.T) {
 
 func TestList_IsNotCompleteIfPageNumbersAreIgnored(t *testing.T) {
 	t.Parallel()
-	for _, quirk := range []*world{{}, {totals: "none"}, {totals: "none", mostRows: 20}, {totals: "page"}, {totals: "page", mostRows: 100}} {
+	for _, quirk := range []*world{{}, {totals: "none"}, {totals: "none", maxRows: 20}, {totals: "page"}, {totals: "page", maxRows: 100}} {
 		quirk.assignments, quirk.onePage = attached(300, "a").assignments, true
 		rows, err := quirk.client().Assignments(t.Context(), 0)
 		if err != nil || rows.Complete || rows.Why == "" {
@@ -174,12 +174,12 @@ func TestList_OfOnePageTakesOneCallOnceItsTotalIsProven(t *testing.T) {
 	}{
 		"totals of the list": {&world{}, []int{2, 1, 1}},
 		"totals of the page": {&world{totals: "page"}, []int{3, 2, 2}},
-		"small pages":        {&world{totals: "page", mostRows: 30}, []int{3, 2, 2}},
+		"small pages":        {&world{totals: "page", maxRows: 30}, []int{3, 2, 2}},
 		"no totals":          {&world{totals: "none"}, []int{2, 2, 2}},
 	} {
 		w := tt.quirk
 		w.assignments = attached(30, "a").assignments
-		if w.mostRows > 0 {
+		if w.maxRows > 0 {
 			w.assignments = attached(31, "a").assignments
 		}
 		c := w.client()
@@ -196,9 +196,9 @@ func TestList_OfOnePageTakesOneCallOnceItsTotalIsProven(t *testing.T) {
 // Telnyx may refuse a page because it pages only so far.
 func TestList_IsNotCompleteIfThePageAfterAFullOneIsRefused(t *testing.T) {
 	for _, quirk := range []*world{
-		{totals: "none", pastEnd: "422"}, {totals: "none", mostRows: 20, pastEnd: "400"},
+		{totals: "none", pastEnd: "422"}, {totals: "none", maxRows: 20, pastEnd: "400"},
 	} {
-		quirk.assignments, quirk.mostPages = attached(600, "a").assignments, 1
+		quirk.assignments, quirk.maxPages = attached(600, "a").assignments, 1
 		rows, err := quirk.client().Assignments(t.Context(), 0)
 		if err != nil || rows.Complete || rows.Why == "" {
 			t.Errorf("got %d of 600 rows, complete %v, %v", len(rows.All), rows.Complete, err)
@@ -249,11 +249,11 @@ func TestList_IsNotCompleteIfARowIsNotReadable(t *testing.T) {
 func TestList_StopsAtThePagesThatItMayRead(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		quirk     *world
-		rows      int
-		complete  bool
-		pages     int
-		mostCalls int
+		quirk    *world
+		rows     int
+		complete bool
+		pages    int
+		maxCalls int
 	}{
 		"more":             {&world{}, 20_000, false, 80, 1},
 		"as many":          {&world{}, 1000, true, 4, 5},
@@ -266,7 +266,7 @@ func TestList_StopsAtThePagesThatItMayRead(t *testing.T) {
 			w := tt.quirk
 			w.assignments = attached(tt.rows, "a").assignments
 			rows, err := w.client().Assignments(t.Context(), 4)
-			if err != nil || rows.Complete != tt.complete || rows.Pages != tt.pages || len(w.calls) > tt.mostCalls {
+			if err != nil || rows.Complete != tt.complete || rows.Pages != tt.pages || len(w.calls) > tt.maxCalls {
 				t.Errorf("got complete %v (%s), %d pages after %d calls, %v; want %v, %d pages", rows.Complete, rows.Why, rows.Pages, len(w.calls), err, tt.complete, tt.pages)
 			}
 		})
@@ -380,7 +380,7 @@ func TestList_ThatIsReadAgainBeganWithItsLastReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lost time.Time
 		w := attached(60, "a")
-		w.mostRows, w.before = 20, func(w *world, _ string) {
+		w.maxRows, w.before = 20, func(w *world, _ string) {
 			if len(w.calls) == 3 {
 				w.assignments, lost = w.assignments[1:], time.Now()
 			}

@@ -31,10 +31,10 @@ const (
 	accountListFor = 10 * time.Minute
 	// accountListAgain is how long that list is not read again after a failure.
 	accountListAgain = 2 * time.Minute
-	// singlesAtOnce is how many queries run in parallel. mostSingles is how many numbers
+	// singlesAtOnce is how many queries run in parallel. maxSingles is how many numbers
 	// are queried one by one at most if the account's size is unknown.
 	singlesAtOnce = 8
-	mostSingles   = 50
+	maxSingles    = 50
 )
 
 // Numbers is what the account has of the requested numbers, by their E.164 form. A number
@@ -132,7 +132,7 @@ func (c *Client) confirmAbsent(ctx context.Context, known statuses, answer Numbe
 		return // only the messaging settings can be read
 	}
 	absent := slices.Sorted(maps.Keys(answer.Absent))
-	asked := absent[:min(len(absent), mostSingles)]
+	asked := absent[:min(len(absent), maxSingles)]
 	rows, failed := c.numbersOneByOne(ctx, asked)
 	for _, number := range failed {
 		delete(answer.Absent, number)
@@ -229,7 +229,7 @@ func digits(number string) string { return strings.TrimPrefix(number, "+") }
 // numberForm is one way to write numbers in filter[phone_number].
 type numberForm struct {
 	name  string
-	most  int // numbers in a query
+	limit int // numbers in a query
 	write func(number string) string
 }
 
@@ -244,12 +244,12 @@ func (f numberForm) form() form[Number, []string] {
 // understands the form.
 func (f numberForm) queries(k numberKnowledge, wanted []string) (all [][]string) {
 	switch {
-	case len(k.controls) == 0, f.most == 1 && len(wanted) >= cmp.Or(k.pages, mostSingles):
+	case len(k.controls) == 0, f.limit == 1 && len(wanted) >= cmp.Or(k.pages, maxSingles):
 		return nil
-	case f.most == 1:
+	case f.limit == 1:
 		return slices.Collect(slices.Chunk(slices.Concat(k.controls[:1], wanted), 1))
 	}
-	for batch := range slices.Chunk(wanted, f.most) {
+	for batch := range slices.Chunk(wanted, f.limit) {
 		others := slices.DeleteFunc(slices.Clone(batch), func(n string) bool { return slices.Contains(k.controls, n) })
 		all = append(all, slices.Concat(k.controls[:1], others, k.controls[1:]))
 	}
@@ -282,7 +282,7 @@ func (f numberForm) read(ctx context.Context, c *Client, wanted []string, known 
 		group, ctx := errgroup.WithContext(ctx)
 		group.SetLimit(singlesAtOnce)
 		for _, asked := range queries[1:] {
-			group.Go(func() error { return run(ctx, asked, f.most > 1) })
+			group.Go(func() error { return run(ctx, asked, f.limit > 1) })
 		}
 		err = group.Wait()
 	}
@@ -300,7 +300,7 @@ func (f numberForm) read(ctx context.Context, c *Client, wanted []string, known 
 }
 
 // errMisread is the error for an answer that proves nothing.
-var errMisread = errors.New("the query is not understood by Telnyx")
+var errMisread = errors.New("the query was misunderstood")
 
 // query asks for some numbers in one request.
 func (f numberForm) query(ctx context.Context, c *Client, asked []string) ([]Number, error) {

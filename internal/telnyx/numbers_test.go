@@ -296,7 +296,7 @@ func TestNumbers_AnAnswerThatWasCutShortProvesNoAbsence(t *testing.T) {
 
 func TestNumbers_AreUnknownFromAListThatNeverHoldsStill(t *testing.T) {
 	w := owning(300)
-	w.filter, w.mostRows = "never", 100
+	w.filter, w.maxRows = "never", 100
 	w.before = func(w *world, call string) {
 		if strings.HasPrefix(call, "GET "+settingsRoute) {
 			w.numbers = append(w.numbers, Number{PhoneNumber: fmt.Sprintf("+1666%07d", len(w.calls))})
@@ -379,12 +379,12 @@ func TestNumbers_OfNoNumbersNeedNoCall(t *testing.T) {
 
 func TestProfileNumbers_AreThatProfilesOnly(t *testing.T) {
 	for name, tt := range map[string]struct {
-		owned     int
-		quirk     *world
-		profile   string
-		want      int
-		complete  bool
-		mostCalls int // to lists of messaging settings
+		owned    int
+		quirk    *world
+		profile  string
+		want     int
+		complete bool
+		maxCalls int // to lists of messaging settings
 	}{
 		"small":                    {300, &world{}, "q", 2, true, 2},
 		"small, empty":             {300, &world{}, "none", 0, true, 2},
@@ -403,8 +403,8 @@ func TestProfileNumbers_AreThatProfilesOnly(t *testing.T) {
 			if err != nil || len(got.All) != tt.want || got.Complete != tt.complete || (got.Why == "") != tt.complete {
 				t.Errorf("got %d rows, complete %v (%s), %v; want %d, %v", len(got.All), got.Complete, got.Why, err, tt.want, tt.complete)
 			}
-			if calls := w.count(settingsRoute); calls > tt.mostCalls {
-				t.Errorf("got %d calls, want at most %d: %q", calls, tt.mostCalls, w.calls)
+			if calls := w.count(settingsRoute); calls > tt.maxCalls {
+				t.Errorf("got %d calls, want at most %d: %q", calls, tt.maxCalls, w.calls)
 			}
 		})
 	}

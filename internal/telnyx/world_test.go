@@ -17,14 +17,14 @@ type world struct {
 	numbers     []Number
 	assignments []Assignment
 
-	mostRows   int    // rows a page, whatever is asked for; zero: as asked
+	maxRows    int    // rows a page, whatever is asked for; zero: as asked
 	refuseOver int    // page sizes above are refused with 400
 	emptyIs404 bool   // a filtered list without rows is a 404
 	totals     string // "": of the list; "none"; "page": of the page
 	pastEnd    string // "": an empty page; "repeat": the last one; else a status
 	onePage    bool   // page numbers are ignored
-	mostPages  int    // later pages are past the end; zero: no limit
-	mostTotal  int    // totals count no further; zero: no limit
+	maxPages   int    // later pages are past the end; zero: no limit
+	maxTotal   int    // totals count no further; zero: no limit
 	refuseSort bool
 	camelOnly  bool // only the guide's route of assignments
 	noStatuses bool // GET /phone_numbers is not there
@@ -217,15 +217,15 @@ func (w *world) page(r *http.Request, rows []int, container string, row func(i i
 	if w.emptyIs404 && len(rows) == 0 && hasFilter(query) {
 		return respond(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`), nil
 	}
-	if w.mostRows > 0 {
-		size = min(size, w.mostRows)
+	if w.maxRows > 0 {
+		size = min(size, w.maxRows)
 	}
 	if w.onePage {
 		number = 1
 	}
 	last := max((len(rows)+size-1)/size, 1)
-	if w.mostPages > 0 {
-		last = min(last, w.mostPages)
+	if w.maxPages > 0 {
+		last = min(last, w.maxPages)
 	}
 	if number > last {
 		switch w.pastEnd {
@@ -246,8 +246,8 @@ func (w *world) page(r *http.Request, rows []int, container string, row func(i i
 	if w.totals == "page" {
 		total = len(part)
 	}
-	if w.mostTotal > 0 {
-		total = min(total, w.mostTotal)
+	if w.maxTotal > 0 {
+		total = min(total, w.maxTotal)
 	}
 	answer := map[string]any{container: part}
 	switch {

@@ -35,8 +35,8 @@ const (
 // startLimit is how long processes may take to start on a busy machine.
 const startLimit = 2 * time.Minute
 
-// leastKills is how many processes a long run kills at least.
-const leastKills = 50
+// minKills is how many processes a long run kills at least.
+const minKills = 50
 
 // bounds are the limits that the checker uses for every history.
 //
@@ -101,7 +101,7 @@ func TestTorture(t *testing.T) {
 		t.Fatalf("%s: %v", varFor, err)
 	}
 	started := time.Now()
-	for ; !t.Failed() && (time.Since(started) < lasts || tally.sum("ends of processes", "signal: killed") < leastKills); seed++ {
+	for ; !t.Failed() && (time.Since(started) < lasts || tally.sum("ends of processes", "signal: killed") < minKills); seed++ {
 		runTrial(t, seed, long, tally)
 	}
 }

@@ -21,8 +21,8 @@ const (
 	causeOther      = "other"      // anything else; the log has it
 )
 
-// errHeld is matched by the error while the streams do not exist.
-var errHeld = errors.New("nothing can be stored yet")
+// errNotReady is matched by the error while the streams do not exist.
+var errNotReady = errors.New("nothing can be stored yet")
 
 var causes = []string{causeStreams, causeConnection, causeNoLeader, causeFull, causeDeadline, causeOther}
 
@@ -32,7 +32,7 @@ func causeOf(r *refusal) string {
 	switch {
 	case r.code != codeNotStored:
 		return ""
-	case errors.Is(err, errHeld):
+	case errors.Is(err, errNotReady):
 		return causeStreams
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, jetstream.ErrNoStreamResponse):
 		return causeNoLeader
@@ -68,6 +68,6 @@ func isAway(err error) bool {
 			return true
 		}
 	}
-	trouble, broken := errors.AsType[*net.OpError](err)
-	return broken && !trouble.Timeout()
+	opErr, ok := errors.AsType[*net.OpError](err)
+	return ok && !opErr.Timeout()
 }

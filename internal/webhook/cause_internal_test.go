@@ -18,7 +18,7 @@ func TestCauseOf_DistinguishesCausesOfOneCode(t *testing.T) {
 		refused error
 		want    string
 	}{
-		"streams not made":     {notStored(fmt.Errorf("%w: %w", errHeld, context.DeadlineExceeded)), "streams"},
+		"streams not made":     {notStored(fmt.Errorf("%w: %w", errNotReady, context.DeadlineExceeded)), "streams"},
 		"no leader":            {notStored(fmt.Errorf("nobody answers: %w", nats.ErrNoResponders)), "no_leader"},
 		"stream full":          {notStored(refusedWith(10077)), "full"},
 		"account full":         {notStored(refusedWith(10047)), "full"},

@@ -41,7 +41,7 @@ func (w *Webhook) deliver(c echo.Context) error {
 		return err
 	}
 	// Without the request's cancellation: an event is stored even if the client hangs up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(arrived), publishLeast))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), max(publishTimeout-time.Since(arrived), minPublishTime))
 	defer cancel()
 	answer, err := func() (string, error) {
 		defer release() // before anything is written to the client
@@ -112,14 +112,14 @@ func (w *Webhook) take(ctx context.Context, c echo.Context, claim telnyx.Claim, 
 	event, err := telnyx.ParseEvent(body)
 	if err == nil && !w.keeps(event.Type) {
 		w.metrics.event(event.Type, ignored)
-		eventLine(w.noEventLog, event).Str(telemetry.KeyAnswer, ignored).Msg("an event of a type that is not kept was ignored")
+		eventLine(w.noEventLog, event).Str(telemetry.KeyAnswer, ignored).Msg("an event was ignored, because its type is not stored")
 		return ignored, nil
 	}
-	if held := w.held(); held != nil {
-		return "", notStored(fmt.Errorf("%w: %w", errHeld, held))
+	if err := w.notReady(); err != nil {
+		return "", notStored(fmt.Errorf("%w: %w", errNotReady, err))
 	}
 	if err != nil {
-		return w.bury(ctx, c, body, "not_an_event", err)
+		return w.deadLetter(ctx, c, body, "not_an_event", err)
 	}
 	return w.store(ctx, c, event, body)
 }
@@ -140,7 +140,7 @@ func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event,
 	})
 	publishing.End(err == nil)
 	if errors.Is(err, events.ErrSubject) {
-		return w.bury(ctx, c, body, "unroutable", err)
+		return w.deadLetter(ctx, c, body, "unroutable", err)
 	}
 	took := w.now().Sub(began)
 	w.metrics.publish.Observe(took.Seconds())
@@ -157,9 +157,9 @@ func (w *Webhook) store(ctx context.Context, c echo.Context, event telnyx.Event,
 	return answer, nil
 }
 
-// bury stores a verified body that is not an event as a dead letter, so that Telnyx does
+// deadLetter stores a verified body that is not an event as a dead letter, so that Telnyx does
 // not send it again and a person can see it.
-func (w *Webhook) bury(ctx context.Context, c echo.Context, body []byte, reason string, cause error) (answer string, err error) {
+func (w *Webhook) deadLetter(ctx context.Context, c echo.Context, body []byte, reason string, cause error) (answer string, err error) {
 	digest := sha256.Sum256(body)
 	err = w.publisher.DeadLetter(ctx, events.DeadLetter{
 		Origin:   "webhook",
@@ -193,9 +193,9 @@ func remote(c echo.Context) string { return clip(c.RealIP()) }
 
 // clip bounds a text from outside.
 func clip(text string) string {
-	const most = 200
-	if len(text) > most {
-		return text[:most]
+	const limit = 200
+	if len(text) > limit {
+		return text[:limit]
 	}
 	return text
 }

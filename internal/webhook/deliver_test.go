@@ -209,20 +209,20 @@ func TestWebhook_TakesASignedBodyThat(t *testing.T) {
 		want answer
 		kept func(http.Header, []byte) []message
 	}{
-		"is empty":         {nil, deadLettered, notEvent("the body is no JSON object")},
-		"is no JSON":       {[]byte("campaignId=C6X6M95"), deadLettered, notEvent("the body is no JSON object")},
-		"is binary":        {[]byte("\x00\xff\r\n\r\n\x01"), deadLettered, notEvent("the body is no JSON object")},
-		"is cut off":       {verified(t, "id-1")[:100], deadLettered, notEvent("the body is no JSON object")},
-		"is a list":        {[]byte("[]"), deadLettered, notEvent("the body is no JSON object")},
+		"is empty":         {nil, deadLettered, notEvent("the body is not a JSON object")},
+		"is no JSON":       {[]byte("campaignId=C6X6M95"), deadLettered, notEvent("the body is not a JSON object")},
+		"is binary":        {[]byte("\x00\xff\r\n\r\n\x01"), deadLettered, notEvent("the body is not a JSON object")},
+		"is cut off":       {verified(t, "id-1")[:100], deadLettered, notEvent("the body is not a JSON object")},
+		"is a list":        {[]byte("[]"), deadLettered, notEvent("the body is not a JSON object")},
 		"is JSON no event": {[]byte(`{"errors":[]}`), deadLettered, notEvent("neither data")},
 		"has no type":      {[]byte(`{"data":{"id":"id-1"}}`), deadLettered, notEvent("event_type")},
 		"is 100,000 levels deep": {
 			[]byte(`{"data":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}"),
-			deadLettered, notEvent("the body is no JSON object"),
+			deadLettered, notEvent("the body is not a JSON object"),
 		},
 		"is deep in its payload": {
 			[]byte(`{"data":{"event_type":"10dlc.campaign.update","payload":` + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000) + "}}"),
-			deadLettered, notEvent("the body is no JSON object"),
+			deadLettered, notEvent("the body is not a JSON object"),
 		},
 
 		"is flat": {[]byte(`{"campaignId":"C6X6M95","type":"VERIFIED"}`), accepted, event("telnyx.event.10dlc.campaign.update.C6X6M95", hashOfBody)},
@@ -299,7 +299,7 @@ func TestWebhook_TakesABodyAsLargeAsTheCap(t *testing.T) {
 				full := bytes.Repeat([]byte("x"), int(most))
 				assertAnswer(t, d.upload(full, chunked), deadLettered)
 				assertAnswer(t, d.upload(append(full, 'x'), chunked), tooLarge)
-				d.assertStored(wantLetter("not_an_event", "the body is no JSON object", signed(full), full))
+				d.assertStored(wantLetter("not_an_event", "the body is not a JSON object", signed(full), full))
 			}
 		})
 	}
@@ -467,7 +467,7 @@ func TestWebhook_RefusesWhileItIsHeld(t *testing.T) {
 	var held atomic.Pointer[error]
 	why := errors.New("the streams are not as they must be")
 	held.Store(&why)
-	d := open(t, func(s *setup) { s.config.Held = func() error { return *held.Load() } })
+	d := open(t, func(s *setup) { s.config.NotReady = func() error { return *held.Load() } })
 	assertAnswer(t, d.deliver(verified(t, "id-1")), notStored)
 	assertAnswer(t, d.deliver([]byte("no event")), notStored)
 	assertAnswer(t, d.deliver(envelope(t, "message.received", "id-2", "")), ignored)
@@ -552,7 +552,7 @@ func TestWebhook_RefusesWhenADeadLetterCannotBeStored(t *testing.T) {
 			assertAnswer(t, d.deliver(noEvent), deadLettered)
 			assertAnswer(t, d.deliver(hostile), deadLettered)
 			d.assertStored(
-				wantLetter("not_an_event", "the body is no JSON object", signed(noEvent), noEvent),
+				wantLetter("not_an_event", "the body is not a JSON object", signed(noEvent), noEvent),
 				wantLetter("unroutable", "event type", signed(hostile), hostile))
 		})
 	}

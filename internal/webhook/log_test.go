@@ -126,7 +126,7 @@ func TestWebhook_LimitsLinesAboutDeliveriesThatStoreNoEvent(t *testing.T) {
 // A flood of refused requests must not hide our own failures in the log.
 func TestWebhook_LogsItsFailuresDuringAFlood(t *testing.T) {
 	t.Parallel()
-	d := open(t, func(s *setup) { s.config.Held = func() error { return errors.New("no streams yet") } })
+	d := open(t, func(s *setup) { s.config.NotReady = func() error { return errors.New("no streams yet") } })
 	handler := d.hook.Handler()
 	for range 300 {
 		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, webhook.Path, nil))

@@ -103,10 +103,10 @@ func byteCount(n int64) string {
 	return strconv.FormatInt(n, 10) + " bytes"
 }
 
-func tooLarge(most int64) error {
+func tooLarge(limit int64) error {
 	return &refusal{
 		status: http.StatusRequestEntityTooLarge, code: "body_too_large",
-		message: "the body is larger than " + byteCount(most) + "; raise --max-body if Telnyx really sends such bodies",
+		message: "the body is larger than " + byteCount(limit) + "; raise --max-body if Telnyx really sends such bodies",
 	}
 }
 

@@ -46,9 +46,9 @@ const (
 	// publishTimeout is how long storing the event may take after the headers: it leaves
 	// half a second of Telnyx's two for the network.
 	publishTimeout = 1500 * time.Millisecond
-	// publishLeast is what storing gets after a slow body. Stored too late, the event is a
+	// minPublishTime is what storing gets after a slow body. Stored too late, the event is a
 	// duplicate when Telnyx sends it again.
-	publishLeast = 250 * time.Millisecond
+	minPublishTime = 250 * time.Millisecond
 
 	// maxPlaces is how many deliveries are verified and stored at once. Others wait for a
 	// place, at most as long as storing may take.
@@ -71,11 +71,11 @@ type Config struct {
 	// Verifier checks that Telnyx signed a delivery. Its keys may be replaced while it is
 	// in use; see [Webhook.KeysReplaced]. Required.
 	Verifier *telnyx.Verifier
-	// JetStream has the streams. They may be created later; see Held. Required.
+	// JetStream has the streams. They may be created later; see NotReady. Required.
 	JetStream jetstream.JetStream
-	// Held returns why nothing can be stored yet, for example because the streams do not
+	// NotReady returns why nothing can be stored yet, for example because the streams do not
 	// exist, or nil. Deliveries are answered 503 meanwhile. Nil holds nothing.
-	Held func() error
+	NotReady func() error
 	// EventTypes are the event types that are kept; a star at the end matches anything.
 	// Default DefaultEventTypes.
 	EventTypes []string
@@ -102,7 +102,7 @@ type Webhook struct {
 	publisher *events.Publisher
 	// publish stores an event; see [events.Publisher.Publish].
 	publish    func(context.Context, events.Event) (events.Receipt, error)
-	held       func() error
+	notReady   func() error
 	eventTypes []string
 	maxBody    int64
 	log        zerolog.Logger
@@ -146,11 +146,11 @@ func New(c Config) (*Webhook, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.Held == nil {
-		c.Held = func() error { return nil }
+	if c.NotReady == nil {
+		c.NotReady = func() error { return nil }
 	}
 	w := &Webhook{
-		held:       c.Held,
+		notReady:   c.NotReady,
 		verifier:   c.Verifier,
 		js:         c.JetStream,
 		publisher:  events.NewPublisher(c.JetStream),
@@ -208,7 +208,7 @@ func (w *Webhook) Ready(ctx context.Context) error {
 	if w.stopping.Load() {
 		return errStopping
 	}
-	if err := w.held(); err != nil {
+	if err := w.notReady(); err != nil {
 		return err
 	}
 	if err := events.RoomForEvents(ctx, w.js); err != nil {

@@ -27,7 +27,7 @@ func summaryOf(p progress, a alerts, todo []task) summary {
 	if needed > 0 {
 		tasks = plural(needed, "thing") + " to do. "
 	}
-	rest := "Greenlight attaches the rest by itself."
+	rest := "Greenlight attaches the rest automatically."
 	if p.Done() {
 		rest = "All numbers can send."
 	}

@@ -157,11 +157,11 @@ func chartOf(h status.History) chart {
 }
 
 // outline is the path around the area between two stairs.
-func outline(above, below []int, most int) string {
+func outline(above, below []int, limit int) string {
 	var b strings.Builder
 	edge := func(command byte, n int) {
 		b.WriteByte(command)
-		b.WriteString(strings.TrimPrefix(strconv.FormatFloat(1-float64(n)/float64(most), 'f', 3, 64), "0"))
+		b.WriteString(strings.TrimPrefix(strconv.FormatFloat(1-float64(n)/float64(limit), 'f', 3, 64), "0"))
 	}
 	b.WriteString("M0 ")
 	edge(' ', above[0])

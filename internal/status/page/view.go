@@ -32,11 +32,11 @@ type view struct {
 }
 
 // lifetime is how long the view is used if nothing changes, at most the given time.
-func (v *view) lifetime(most time.Duration) time.Duration {
+func (v *view) lifetime(limit time.Duration) time.Duration {
 	if v.Due.IsZero() {
-		return most
+		return limit
 	}
-	return min(most, time.Until(v.Due))
+	return min(limit, time.Until(v.Due))
 }
 
 type row struct {

@@ -269,9 +269,6 @@ type Refusal struct {
 	Shape ErrorShape
 }
 
-// Every returns a table with the same answer for every refusal.
-func Every(r Refusal) map[RefusalKind]Refusal { return map[RefusalKind]Refusal{"": r} }
-
 // refusal returns the entry of the table for a kind. Answers without a kind have none.
 func (d Dialect) refusal(kind RefusalKind) Refusal {
 	if kind == "" {

@@ -38,7 +38,7 @@ const ListLag = 3 * time.Second
 
 // everyRefusal gives every refusal the same answer.
 func everyRefusal(r Refusal) Dialect {
-	return Dialect{Refusals: Every(r), RefuseConflicts: true, RefuseRepeats: true}
+	return Dialect{Refusals: map[RefusalKind]Refusal{"": r}, RefuseConflicts: true, RefuseRepeats: true}
 }
 
 // Dialects returns one dialect for each value of each field of [Dialect], in a fixed

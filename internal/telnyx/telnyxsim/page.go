@@ -15,7 +15,7 @@ type page struct{ number, size int }
 // and the largest.
 type paging struct {
 	number, size string
-	rows, most   int
+	rows, limit  int
 }
 
 // tendlcPaging is the paging of 10DLC lists, at most 500 rows.
@@ -43,13 +43,13 @@ func (s *Simulator) readPage(query url.Values, how paging, total int) (page, *an
 	if dialect.RefuseSort && isSorted(query) {
 		return page{}, new(badParameter("Sorting is not supported", "/sort"))
 	}
-	most := min(how.most, orDefault(dialect.MaxPageSize, how.most))
-	wanted := positive(query.Get(how.size), min(how.rows, most))
-	if wanted > most && dialect.RefusedPageSize != 0 {
+	limit := min(how.limit, orDefault(dialect.MaxPageSize, how.limit))
+	wanted := positive(query.Get(how.size), min(how.rows, limit))
+	if wanted > limit && dialect.RefusedPageSize != 0 {
 		return page{}, new(refuse(dialect.RefusedPageSize, codeBadParameter, "Invalid parameter",
-			"The page size must be at most "+strconv.Itoa(most), "/"+how.size))
+			"The page size must be at most "+strconv.Itoa(limit), "/"+how.size))
 	}
-	p := page{positive(query.Get(how.number), 1), min(wanted, most)}
+	p := page{positive(query.Get(how.number), 1), min(wanted, limit)}
 	last := max(1, (total+p.size-1)/p.size)
 	if p.number <= last {
 		return p, nil
