@@ -64,7 +64,7 @@ func (c *planImportCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	if err := writeWhole(file, text); err != nil {
-		return err
+		return fmt.Errorf("write the plan: %w; use another path with --output", err)
 	}
 	_, err = fmt.Fprintf(out.Stdout, "%s: %s.\n", status.Harmless(file), d.sumUp())
 	return err

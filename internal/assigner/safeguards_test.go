@@ -169,6 +169,32 @@ func TestApply_CountsRequestsWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// Whether a request without an answer took effect or not, its number is settled within a
+// minute (docs/performance.md), by the ledger's time of the next check.
+func TestApply_SettlesALostAnswerWithinAMinute(t *testing.T) {
+	t.Parallel()
+	for name, kind := range map[string]telnyxsim.FaultKind{"without effect": telnyxsim.HTML502(), "with effect": telnyxsim.EffectThenLost()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			number := numbered(1)[0]
+			r := newRig(t, telnyxsim.Options{AssignDelay: telnyxsim.Never}, 1)
+			r.sim.Inject(telnyxsim.Fault{Method: "POST", PathPrefix: "/10dlc/phone_number_campaigns", Times: 1, Kind: kind})
+			sent := r.a.now()
+			r.reconcile(testCampaign)
+			for tries := 0; r.number(number).State != ledger.Pending && tries < 10; tries++ {
+				r.advanceTo(r.campaign(testCampaign).NextAt)
+				r.advance(time.Second) // a check comes a moment later
+				r.reconcile(testCampaign)
+			}
+			took := r.a.now().Sub(sent)
+			if n := r.number(number); n.State != ledger.Pending || took > time.Minute {
+				t.Errorf("%s after %s, want it pending within a minute", n.StateAndReason(), took)
+			}
+			t.Logf("settled after %s", took)
+		})
+	}
+}
+
 // Requests that the previous assigner kept in memory are lost with it, so the next one
 // reconciles everything once.
 func TestReceiveAll_ReconcilesEverythingAfterATakeOver(t *testing.T) {

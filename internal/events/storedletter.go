@@ -21,7 +21,7 @@ const HeaderRequeued = "Greenlight-Requeued-From"
 
 var (
 	// ErrNoDeadLetter is matched by the error for a dead letter that does not exist.
-	ErrNoDeadLetter = errors.New("no such dead letter")
+	ErrNoDeadLetter = errors.New("no such dead letter; greenlight deadletters list shows those that are stored")
 	// ErrNotRequeued is matched by the error for a dead letter that cannot be requeued.
 	ErrNotRequeued = errors.New("it has neither an event to process again nor a campaign to reconcile")
 	// ErrDiscarded is matched by the error for a dead letter that was discarded before.
