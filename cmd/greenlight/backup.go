@@ -13,7 +13,6 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
-	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/backup"
 	"greenlight/internal/events"
@@ -40,7 +39,7 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 	work := func(ctx context.Context, js jetstream.JetStream, _ bool) (err error) {
 		var m backup.Manifest
 		write := func(w io.Writer) error {
-			m, err = backup.Write(ctx, js, w, app.ThisBuild().Version)
+			m, err = backup.Write(ctx, js, w)
 			return err
 		}
 		report := out.Stdout
@@ -63,7 +62,7 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 
 type restoreCommand struct {
 	File    string `arg:"" help:"File that greenlight backup wrote, or - for standard input."`
-	Replace bool   `help:"Replace the data also if it is from before the backup, so that nothing is lost."`
+	Replace bool   `help:"Restore over data from before the backup too, which is not lost. It is kept in a second file."`
 	Keep    string `placeholder:"FILE" help:"Where to keep what is replaced. Default: FILE.before-<time>; for standard input, before-<time> in the data folder."`
 	where
 }
@@ -103,7 +102,7 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 	return c.stayOrStart(ctx, func(ctx context.Context, js jetstream.JetStream, alone bool) error {
 		now := time.Now()
 		options := backup.Options{
-			Replace: c.Replace, Alone: alone, Settle: assigner.DefaultSettle, Program: app.ThisBuild().Version,
+			Replace: c.Replace, Alone: alone, Settle: assigner.DefaultSettle,
 			Keep: cmp.Or(c.Keep, before+"before-"+now.UTC().Format("20060102T150405Z")),
 		}
 		if c.isEmbedded() {

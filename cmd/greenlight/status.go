@@ -152,10 +152,18 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 		}
 		// A campaign's record may arrive before those of its numbers, so everything is read again.
 		var err error
-		if latest, found, err = c.read(ctx, js); err == nil && found && latest.Progress() != status.NotYet {
-			err = errSettled
+		latest, found, err = c.read(ctx, js)
+		switch {
+		case err != nil && !js.Conn().IsConnected():
+			return nil // it is read again
+		case err == nil && found && latest.Progress() != status.NotYet:
+			return errSettled
 		}
 		return err
+	}, func(why string) {
+		if app.Width(out.Stdout) == 0 || !c.Watch { // the screen says it
+			fmt.Fprintln(out.Stderr, why, "Waiting for the server.")
+		}
 	})
 	end()
 	switch {
@@ -250,7 +258,7 @@ func (s *screen) draw() error {
 	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; stop with Ctrl-C.\n\n"
 	if !s.lost.IsZero() {
 		head = "NOT LIVE: no connection to NATS since " + s.lost.In(time.Local).Format(time.TimeOnly) + ". What follows is older.\n" +
-			"Trying to connect. If greenlight up was restarted, run this again.\n\n"
+			"Waiting for the server.\n\n"
 	}
 	options := textOptions(s.w)
 	options.Command = s.command

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"greenlight/internal/telnyx"
@@ -66,7 +67,6 @@ func (r *rotation) hears(want string) {
 }
 
 func TestKeyFile_RotatesAKeyAndKeepsWhatWasGood(t *testing.T) {
-	t.Parallel()
 	const secret = "KEY0123456789ABCDEF_s3cretValue"
 	for name, test := range map[string]struct {
 		spoil func(r *rotation)
@@ -84,32 +84,33 @@ func TestKeyFile_RotatesAKeyAndKeepsWhatWasGood(t *testing.T) {
 		}, "is a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := rotate(t)
-			r.write(" " + key(1).String() + "\n\n") // the same key
-			test.spoil(r)
-			r.hears("fault public key file: ")
-			err := r.file.Err()
-			if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasSuffix(err.Error(), "; the previous keys stay in use") {
-				t.Errorf("Err: %v, want %q and what follows", err, test.want)
-			}
-			if strings.Contains(fmt.Sprint(err), "s3cret") {
-				t.Errorf("the error repeats what is in the file: %v", err)
-			}
-			if got := r.verifier.Keys(); !slices.Equal(got, []telnyx.PublicKey{key(1)}) {
-				t.Errorf("in use are %v", got)
-			}
-			both := []telnyx.PublicKey{key(1), key(2)}
-			must(t, os.RemoveAll(r.path+".new"))
-			must(t, os.WriteFile(r.path+".new", []byte(key(1).String()+","+key(2).String()), 0o600))
-			must(t, os.RemoveAll(r.path))
-			must(t, os.Rename(r.path+".new", r.path))
-			for got := range r.news {
-				if strings.HasPrefix(got, "keys ") {
-					break
+			synctest.Test(t, func(t *testing.T) {
+				r := rotate(t)
+				r.write(" " + key(1).String() + "\n\n") // the same key
+				test.spoil(r)
+				r.hears("fault public key file: ")
+				err := r.file.Err()
+				if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasSuffix(err.Error(), "; the previous keys stay in use") {
+					t.Errorf("Err: %v, want %q and what follows", err, test.want)
 				}
-			}
-			eventually(t, "both keys without a fault", func() bool { return slices.Equal(r.verifier.Keys(), both) && r.file.Err() == nil })
+				if strings.Contains(fmt.Sprint(err), "s3cret") {
+					t.Errorf("the error repeats what is in the file: %v", err)
+				}
+				if got := r.verifier.Keys(); !slices.Equal(got, []telnyx.PublicKey{key(1)}) {
+					t.Errorf("in use are %v", got)
+				}
+				both := []telnyx.PublicKey{key(1), key(2)}
+				must(t, os.RemoveAll(r.path+".new"))
+				must(t, os.WriteFile(r.path+".new", []byte(key(1).String()+","+key(2).String()), 0o600))
+				must(t, os.RemoveAll(r.path))
+				must(t, os.Rename(r.path+".new", r.path))
+				for got := range r.news {
+					if strings.HasPrefix(got, "keys ") {
+						break
+					}
+				}
+				eventually(t, "both keys without a fault", func() bool { return slices.Equal(r.verifier.Keys(), both) && r.file.Err() == nil })
+			})
 		})
 	}
 }

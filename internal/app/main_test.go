@@ -49,7 +49,11 @@ func TestMain(m *testing.M) {
 		os.Exit(app.Main("greenlight", programs[name]))
 	}
 	// Parallel tests mostly wait for timers, so more of them run than there are processors.
-	_ = flag.Set("test.parallel", strconv.Itoa(8*runtime.GOMAXPROCS(0)))
+	many := 8
+	if testkit.UnderRace {
+		many = 3
+	}
+	_ = flag.Set("test.parallel", strconv.Itoa(many*runtime.GOMAXPROCS(0)))
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 

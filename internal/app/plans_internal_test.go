@@ -58,6 +58,10 @@ func eventually(t testing.TB, what string, isSo func() bool) {
 	}
 }
 
+// quickPoll is the time between two checks of the files. Most tests have virtual time, in
+// which a save takes none unless it sleeps.
+const quickPoll = 20 * time.Millisecond
+
 // witness runs Plans and writes down what they report.
 type witness struct {
 	*Plans
@@ -77,7 +81,7 @@ func observe(t testing.TB, path string) *witness {
 	t.Helper()
 	w := &witness{t: t}
 	w.Plans, _ = WatchPlans(path) // a test that minds asks Err
-	w.every = 20 * time.Millisecond
+	w.every = quickPoll
 	read := w.read
 	w.read = func() (func() error, error) {
 		w.loads.Add(1)
@@ -169,18 +173,18 @@ func TestWatchPlans_HasTheSetBeforeRun(t *testing.T) {
 }
 
 func TestPlans_SeesWhatChangedSinceTheStart(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir)
-	write(t, campaign("a", 2), dir, "a.yaml")
-	w.start().wait("a=2")
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, campaign("a", 1), dir, "a.yaml")
+		w := observe(t, dir)
+		write(t, campaign("a", 2), dir, "a.yaml")
+		w.start().wait("a=2")
+	})
 }
 
 // TestPlans_TakesASave saves in the ways of editors and tools. Each is one change,
 // and nothing in between is taken for the plan.
 func TestPlans_TakesASave(t *testing.T) {
-	t.Parallel()
 	plan2 := campaign("a", 2)
 	for name, save := range map[string]func(t *testing.T, file string){
 		"truncate and write": func(t *testing.T, file string) { write(t, plan2, file) },
@@ -191,6 +195,7 @@ func TestPlans_TakesASave(t *testing.T) {
 			for _, b := range []byte(plan2) {
 				_, err := f.Write([]byte{b})
 				must(t, err)
+				time.Sleep(quickPoll / 4)
 			}
 		},
 		"rename over": func(t *testing.T, file string) {
@@ -222,22 +227,20 @@ func TestPlans_TakesASave(t *testing.T) {
 	} {
 		for _, kind := range []string{"file", "folder"} {
 			t.Run(name+" in a "+kind, func(t *testing.T) {
-				t.Parallel()
-				dir := t.TempDir()
-				file := write(t, campaign("a", 1), dir, "plan.yaml")
-				path := map[string]string{"file": file, "folder": dir}[kind]
-				// Long enough that a busy machine does not pause a save for as long.
-				w := observe(t, path)
-				w.every = 200 * time.Millisecond
-				w.start()
-				save(t, file)
-				w.wait("a=2")
-				write(t, campaign("a", 3), file) // the watch is still there
-				w.wait("a=3")
-				w.wantHistory("a=2", "a=3")
-				if _, faults := w.reported(); len(faults) > 0 {
-					t.Errorf("got faults %q, want none", faults)
-				}
+				synctest.Test(t, func(t *testing.T) {
+					dir := t.TempDir()
+					file := write(t, campaign("a", 1), dir, "plan.yaml")
+					path := map[string]string{"file": file, "folder": dir}[kind]
+					w := observe(t, path).start()
+					save(t, file)
+					w.wait("a=2")
+					write(t, campaign("a", 3), file) // the watch is still there
+					w.wait("a=3")
+					w.wantHistory("a=2", "a=3")
+					if _, faults := w.reported(); len(faults) > 0 {
+						t.Errorf("got faults %q, want none", faults)
+					}
+				})
 			})
 		}
 	}
@@ -264,182 +267,189 @@ func mount(t testing.TB, dir string, files func(generation int) map[string]strin
 }
 
 func TestPlans_TakesAConfigMapAsAWhole(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	swap := mount(t, dir, func(n int) map[string]string {
-		return map[string]string{"a.yaml": campaign("a", n), "b.yaml": campaign("b", 5000+n)}
-	})
-	w := observe(t, dir).start()
-	const last = 60
-	for n := 2; n <= last; n++ {
-		swap(n)
-		w.Reload() // so that many checks meet a swap under way
-	}
-	w.wait(fmt.Sprintf("a=%d b=%d", last, 5000+last))
-	must(t, os.RemoveAll(filepath.Join(dir, "..2026_11_23_0001")))
-	w.stop()
-	changes, faults := w.reported()
-	for _, c := range changes {
-		var a, b int
-		if _, err := fmt.Sscanf(plans(c.new), "a=%d b=%d", &a, &b); err != nil || b != 5000+a {
-			t.Errorf("a mix of generations was in force: %s", plans(c.new))
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		swap := mount(t, dir, func(n int) map[string]string {
+			return map[string]string{"a.yaml": campaign("a", n), "b.yaml": campaign("b", 5000+n)}
+		})
+		w := observe(t, dir).start()
+		const last = 60
+		for n := 2; n <= last; n++ {
+			swap(n)
+			w.Reload() // so that many checks meet a swap under way
 		}
-	}
-	if len(faults) > 0 {
-		t.Errorf("got faults %q, want none", faults)
-	}
+		w.wait(fmt.Sprintf("a=%d b=%d", last, 5000+last))
+		must(t, os.RemoveAll(filepath.Join(dir, "..2026_11_23_0001")))
+		w.stop()
+		changes, faults := w.reported()
+		for _, c := range changes {
+			var a, b int
+			if _, err := fmt.Sscanf(plans(c.new), "a=%d b=%d", &a, &b); err != nil || b != 5000+a {
+				t.Errorf("a mix of generations was in force: %s", plans(c.new))
+			}
+		}
+		if len(faults) > 0 {
+			t.Errorf("got faults %q, want none", faults)
+		}
+	})
 }
 
 func TestPlans_TakesAConfigMapKeyGivenAsAFile(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	swap := mount(t, dir, func(n int) map[string]string { return map[string]string{"plan.yaml": campaign("a", n)} })
-	w := observe(t, filepath.Join(dir, "plan.yaml")).start()
-	swap(2)
-	w.wait("a=2")
-	swap(3)
-	w.wait("a=3")
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		swap := mount(t, dir, func(n int) map[string]string { return map[string]string{"plan.yaml": campaign("a", n)} })
+		w := observe(t, filepath.Join(dir, "plan.yaml")).start()
+		swap(2)
+		w.wait("a=2")
+		swap(3)
+		w.wait("a=3")
+	})
 }
 
 func TestPlans_FollowsALinkAboveTheFolder(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	for n := 1; n <= 2; n++ {
-		write(t, campaign("a", n), dir, "releases", fmt.Sprint(n), "plans", "a.yaml")
-	}
-	current := filepath.Join(dir, "current")
-	must(t, os.Symlink("releases/1", current))
-	w := observe(t, filepath.Join(current, "plans")).start()
-	must(t, os.Symlink(filepath.Join(dir, "releases/2"), current+".new"))
-	must(t, os.Rename(current+".new", current))
-	w.wait("a=2")
-	write(t, campaign("a", 3), dir, "releases/2/plans/a.yaml")
-	w.wait("a=3")
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		for n := 1; n <= 2; n++ {
+			write(t, campaign("a", n), dir, "releases", fmt.Sprint(n), "plans", "a.yaml")
+		}
+		current := filepath.Join(dir, "current")
+		must(t, os.Symlink("releases/1", current))
+		w := observe(t, filepath.Join(current, "plans")).start()
+		must(t, os.Symlink(filepath.Join(dir, "releases/2"), current+".new"))
+		must(t, os.Rename(current+".new", current))
+		w.wait("a=2")
+		write(t, campaign("a", 3), dir, "releases/2/plans/a.yaml")
+		w.wait("a=3")
+	})
 }
 
 func TestPlans_KeepsTheLastGoodSetOfWhatVanished(t *testing.T) {
-	t.Parallel()
 	for name, vanishing := range map[string]string{"the folder": "team/plans", "a folder above": "team"} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			write(t, campaign("a", 1), dir, "team/plans/a.yaml")
-			w := observe(t, filepath.Join(dir, "team/plans")).start()
-			gone := filepath.Join(dir, vanishing)
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				write(t, campaign("a", 1), dir, "team/plans/a.yaml")
+				w := observe(t, filepath.Join(dir, "team/plans")).start()
+				gone := filepath.Join(dir, vanishing)
 
-			must(t, os.Rename(gone, gone+".old"))
-			w.waitFault("cannot be read")
-			if got := plans(w.Set()); got != "a=1" {
-				t.Errorf("in force: got %s, want a=1", got)
-			}
-			must(t, os.Rename(gone+".old", gone))
-			w.wait("a=1")
-			write(t, campaign("a", 2), dir, "team/plans/a.yaml") // watched again
-			w.wait("a=2")
+				must(t, os.Rename(gone, gone+".old"))
+				w.waitFault("cannot be read")
+				if got := plans(w.Set()); got != "a=1" {
+					t.Errorf("in force: got %s, want a=1", got)
+				}
+				must(t, os.Rename(gone+".old", gone))
+				w.wait("a=1")
+				write(t, campaign("a", 2), dir, "team/plans/a.yaml") // watched again
+				w.wait("a=2")
 
-			must(t, os.RemoveAll(gone))
-			w.waitFault("cannot be read")
-			write(t, campaign("a", 3), dir, "team/plans/a.yaml")
-			w.wait("a=3")
-			w.wantHistory("a=2", "a=3")
+				must(t, os.RemoveAll(gone))
+				w.waitFault("cannot be read")
+				write(t, campaign("a", 3), dir, "team/plans/a.yaml")
+				w.wait("a=3")
+				w.wantHistory("a=2", "a=3")
+			})
 		})
 	}
 }
 
 func TestPlans_KeepsTheLastGoodSetAndReportsAFaultOnce(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir).start()
-	good := w.Set()
-	put := func(text, name string) { must(t, os.Rename(write(t, text, dir, ".new"), filepath.Join(dir, name))) }
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, campaign("a", 1), dir, "a.yaml")
+		w := observe(t, dir).start()
+		good := w.Set()
+		put := func(text, name string) { must(t, os.Rename(write(t, text, dir, ".new"), filepath.Join(dir, name))) }
 
-	put(broken, "b.yaml")
-	w.waitFault("b.yaml")
-	for range 3 {
-		loads := w.loads.Load()
-		w.Reload()
-		eventually(t, "one more look at the same fault", func() bool { return w.loads.Load() > loads })
-	}
-	if w.Set() != good {
-		t.Errorf("in force: got %s, want the very set that was good", plans(w.Set()))
-	}
-	must(t, os.Rename(filepath.Join(dir, "b.yaml"), filepath.Join(dir, "c.yaml")))
-	w.waitFault("c.yaml")
-	put(campaign("c", 3), "c.yaml")
-	w.wait("a=1 c=3")
-	put(broken, "c.yaml")
-	w.waitFault("c.yaml")
-	w.stop()
-
-	_, faults := w.reported()
-	for i, file := range []string{"b.yaml", "c.yaml", "c.yaml"} { // the last again, since it was fixed in between
-		if len(faults) != 3 || !strings.Contains(faults[i], file) {
-			t.Fatalf("faults reported: got %q, want one each of b.yaml, c.yaml, c.yaml", faults)
+		put(broken, "b.yaml")
+		w.waitFault("b.yaml")
+		for range 3 {
+			loads := w.loads.Load()
+			w.Reload()
+			eventually(t, "one more look at the same fault", func() bool { return w.loads.Load() > loads })
 		}
-	}
-	w.wantHistory("a=1 c=3")
+		if w.Set() != good {
+			t.Errorf("in force: got %s, want the very set that was good", plans(w.Set()))
+		}
+		must(t, os.Rename(filepath.Join(dir, "b.yaml"), filepath.Join(dir, "c.yaml")))
+		w.waitFault("c.yaml")
+		put(campaign("c", 3), "c.yaml")
+		w.wait("a=1 c=3")
+		put(broken, "c.yaml")
+		w.waitFault("c.yaml")
+		w.stop()
+
+		_, faults := w.reported()
+		for i, file := range []string{"b.yaml", "c.yaml", "c.yaml"} { // the last again, since it was fixed in between
+			if len(faults) != 3 || !strings.Contains(faults[i], file) {
+				t.Fatalf("faults reported: got %q, want one each of b.yaml, c.yaml, c.yaml", faults)
+			}
+		}
+		w.wantHistory("a=1 c=3")
+	})
 }
 
 func TestPlans_CommentFixesAFaultWithoutAChange(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	file := write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir).start()
-	write(t, broken, file)
-	w.waitFault("a.yaml")
-	write(t, "# as it was\n"+campaign("a", 1), file)
-	w.wait("a=1")
-	if line := w.Set().Campaigns[0].Position.Line; line != 4 {
-		t.Errorf("got line %d, want line 4 of the file as it is", line)
-	}
-	w.stop()
-	w.wantHistory()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		file := write(t, campaign("a", 1), dir, "a.yaml")
+		w := observe(t, dir).start()
+		write(t, broken, file)
+		w.waitFault("a.yaml")
+		write(t, "# as it was\n"+campaign("a", 1), file)
+		w.wait("a=1")
+		if line := w.Set().Campaigns[0].Position.Line; line != 4 {
+			t.Errorf("got line %d, want line 4 of the file as it is", line)
+		}
+		w.stop()
+		w.wantHistory()
+	})
 }
 
 func TestPlans_MissesNoFaultOfAFileThatCannotBeRead(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, campaign("a", 1), dir, "a.yaml")
-	link := filepath.Join(dir, "b.yaml")
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, campaign("a", 1), dir, "a.yaml")
+		link := filepath.Join(dir, "b.yaml")
 
-	w := observe(t, dir).start()
-	must(t, os.Symlink("nowhere", link))
-	w.waitFault("b.yaml:1:1: file: cannot be read")
-	write(t, campaign("b", 2), dir, "nowhere")
-	w.wait("a=1 b=2")
+		w := observe(t, dir).start()
+		must(t, os.Symlink("nowhere", link))
+		w.waitFault("b.yaml:1:1: file: cannot be read")
+		write(t, campaign("b", 2), dir, "nowhere")
+		w.wait("a=1 b=2")
+	})
 }
 
 func TestPlans_SeesPermissionsFixed(t *testing.T) {
-	t.Parallel()
 	if os.Getuid() == 0 {
 		t.Skip("root reads every file; TestPlans_MissesNoFaultOfAFileThatCannotBeRead has a way that root cannot read either")
 	}
-	dir := t.TempDir()
-	file := write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir).start()
-	must(t, os.Chmod(file, 0))
-	w.waitFault("cannot be read")
-	must(t, os.Chmod(file, 0o644))
-	w.wait("a=1")
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		file := write(t, campaign("a", 1), dir, "a.yaml")
+		w := observe(t, dir).start()
+		must(t, os.Chmod(file, 0))
+		w.waitFault("cannot be read")
+		must(t, os.Chmod(file, 0o644))
+		w.wait("a=1")
+	})
 }
 
 func TestPlans_ThousandFilesOneChanged(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	thousand(t, dir)
-	w := observe(t, dir)
-	w.every = 100 * time.Millisecond // a check of so many files takes a while
-	w.start()
-	write(t, campaign("c0500", 5000), dir, "07", "c0500.yaml")
-	eventually(t, "a change", func() bool { changes, _ := w.reported(); return len(changes) > 0 })
-	w.stop()
-	changes, _ := w.reported()
-	if len(changes) != 1 {
-		t.Fatalf("changes: got %d, want 1", len(changes))
-	}
-	if got, want := plan.Changed(changes[0].old, changes[0].new), []string{"c0500"}; !slices.Equal(got, want) {
-		t.Errorf("Changed: got %q, want %q", got, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		thousand(t, dir)
+		w := observe(t, dir).start()
+		write(t, campaign("c0500", 5000), dir, "07", "c0500.yaml")
+		eventually(t, "a change", func() bool { changes, _ := w.reported(); return len(changes) > 0 })
+		w.stop()
+		changes, _ := w.reported()
+		if len(changes) != 1 {
+			t.Fatalf("changes: got %d, want 1", len(changes))
+		}
+		if got, want := plan.Changed(changes[0].old, changes[0].new), []string{"c0500"}; !slices.Equal(got, want) {
+			t.Errorf("Changed: got %q, want %q", got, want)
+		}
+	})
 }
 
 // thousand writes 1,000 plans in ten folders; c0500 is in 07.
@@ -452,60 +462,64 @@ func thousand(t testing.TB, dir string) {
 }
 
 func TestPlans_BurstOfWritesIsFewLoads(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir)
-	w.every = 200 * time.Millisecond // as in TestPlans_TakesASave
-	w.start()
-	before := w.loads.Load()
-	for n := 1; n <= 500; n++ {
-		write(t, campaign("a", n), dir, "a.yaml")
-	}
-	w.wait("a=500")
-	if got := w.loads.Load() - before; got > 10 {
-		t.Errorf("loads: got %d, want 10 at most, 1 unless the machine is busy", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, campaign("a", 1), dir, "a.yaml")
+		w := observe(t, dir).start()
+		before := w.loads.Load()
+		time.Sleep(quickPoll / 8) // so that no write coincides with a check
+		for n := 1; n <= 500; n++ {
+			write(t, campaign("a", n), dir, "a.yaml")
+			time.Sleep(quickPoll / 4)
+		}
+		w.wait("a=500")
+		if got := w.loads.Load() - before; got != 1 {
+			t.Errorf("loads: got %d, want 1", got)
+		}
+	})
 }
 
 func TestPlans_WatchesFoldersThatComeLater(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir).start()
-	deep := write(t, campaign("b", 2), dir, "x/y/z/b.yaml")
-	w.wait("a=1 b=2")
-	write(t, campaign("b", 3), deep)
-	w.wait("a=1 b=3")
-	// A folder under another name.
-	must(t, os.Rename(filepath.Join(dir, "x"), filepath.Join(dir, "w")))
-	write(t, campaign("b", 4), dir, "w/y/z/b.yaml")
-	w.wait("a=1 b=4")
-	write(t, campaign("b", 5), dir, "w/y/z/b.yaml")
-	w.wait("a=1 b=5")
-	must(t, os.RemoveAll(filepath.Join(dir, "w")))
-	w.wait("a=1")
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, campaign("a", 1), dir, "a.yaml")
+		w := observe(t, dir).start()
+		deep := write(t, campaign("b", 2), dir, "x/y/z/b.yaml")
+		w.wait("a=1 b=2")
+		write(t, campaign("b", 3), deep)
+		w.wait("a=1 b=3")
+		// A folder under another name.
+		must(t, os.Rename(filepath.Join(dir, "x"), filepath.Join(dir, "w")))
+		write(t, campaign("b", 4), dir, "w/y/z/b.yaml")
+		w.wait("a=1 b=4")
+		write(t, campaign("b", 5), dir, "w/y/z/b.yaml")
+		w.wait("a=1 b=5")
+		must(t, os.RemoveAll(filepath.Join(dir, "w")))
+		w.wait("a=1")
+	})
 }
 
 func TestPlans_SeesAFileRenamedAway(t *testing.T) {
-	t.Parallel()
-	dir, elsewhere := t.TempDir(), t.TempDir()
-	write(t, campaign("a", 1), dir, "a.yaml")
-	b := write(t, campaign("b", 2), dir, "b.yaml")
-	w := observe(t, dir).start()
-	must(t, os.Rename(b, filepath.Join(elsewhere, "b.yaml")))
-	w.wait("a=1")
+	synctest.Test(t, func(t *testing.T) {
+		dir, elsewhere := t.TempDir(), t.TempDir()
+		write(t, campaign("a", 1), dir, "a.yaml")
+		b := write(t, campaign("b", 2), dir, "b.yaml")
+		w := observe(t, dir).start()
+		must(t, os.Rename(b, filepath.Join(elsewhere, "b.yaml")))
+		w.wait("a=1")
+	})
 }
 
 func TestPlans_SeesANumbersFileAsPackagePlanReadsIt(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	file := write(t, strings.Replace(campaign("a", 1), "numbers:", "numbers_file: numbers/spring.csv\n    numbers:", 1), dir, "a.yaml")
-	list := write(t, "+15552000008\n", dir, "numbers/spring.csv")
-	w := observe(t, file).start()
-	write(t, "+15552000009\n", list)
-	eventually(t, "the other number", func() bool {
-		return slices.Equal(w.Set().Campaigns[0].Numbers, []plan.E164{number(1), number(9)})
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		file := write(t, strings.Replace(campaign("a", 1), "numbers:", "numbers_file: numbers/spring.csv\n    numbers:", 1), dir, "a.yaml")
+		list := write(t, "+15552000008\n", dir, "numbers/spring.csv")
+		w := observe(t, file).start()
+		write(t, "+15552000009\n", list)
+		eventually(t, "the other number", func() bool {
+			return slices.Equal(w.Set().Campaigns[0].Numbers, []plan.E164{number(1), number(9)})
+		})
 	})
 }
 
@@ -541,28 +555,29 @@ func TestPlans_WaitsForANumbersFileThatIsNewlyNamed(t *testing.T) {
 }
 
 func TestPlans_ReportInOrder(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	write(t, campaign("a", 1), dir, "a.yaml")
-	w := observe(t, dir)
-	first := w.Set()
-	w.start()
-	for n := 2; n < 20; n++ {
-		must(t, os.Rename(write(t, campaign("a", n), dir, ".a"), filepath.Join(dir, "a.yaml")))
-		w.wait(fmt.Sprintf("a=%d", n))
-	}
-	w.stop()
-	changes, _ := w.reported()
-	if len(changes) != 18 {
-		t.Errorf("changes: got %d, want 18", len(changes))
-	}
-	before := plans(first)
-	for _, c := range changes {
-		if plans(c.old) != before {
-			t.Errorf("change to %s: got old %s, want %s", plans(c.new), plans(c.old), before)
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		write(t, campaign("a", 1), dir, "a.yaml")
+		w := observe(t, dir)
+		first := w.Set()
+		w.start()
+		for n := 2; n < 20; n++ {
+			must(t, os.Rename(write(t, campaign("a", n), dir, ".a"), filepath.Join(dir, "a.yaml")))
+			w.wait(fmt.Sprintf("a=%d", n))
 		}
-		before = plans(c.new)
-	}
+		w.stop()
+		changes, _ := w.reported()
+		if len(changes) != 18 {
+			t.Errorf("changes: got %d, want 18", len(changes))
+		}
+		before := plans(first)
+		for _, c := range changes {
+			if plans(c.old) != before {
+				t.Errorf("change to %s: got old %s, want %s", plans(c.new), plans(c.old), before)
+			}
+			before = plans(c.new)
+		}
+	})
 }
 
 // TestPlans_SetIsAlwaysWhole reads without pause while the plan changes.
@@ -607,38 +622,39 @@ func TestPlans_SetIsAlwaysWhole(t *testing.T) {
 // A start with a broken plan uses the set that was in force before, if it was kept, and the
 // corrected plan after that.
 func TestPlans_StartWithBrokenFiles(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path, kept := write(t, campaign("C1", 1), dir, "plans", "a.yaml"), filepath.Join(dir, "kept.yaml")
-	good, err := WatchPlans(path)
-	must(t, err)
-	must(t, good.Keep(kept))
-	must(t, good.store(good.Set()))
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		path, kept := write(t, campaign("C1", 1), dir, "plans", "a.yaml"), filepath.Join(dir, "kept.yaml")
+		good, err := WatchPlans(path)
+		must(t, err)
+		must(t, good.Keep(kept))
+		must(t, good.store(good.Set()))
 
-	write(t, broken, path)
-	first, err := WatchPlans(path)
-	if err == nil || first.Set() != nil || first.Err() == nil {
-		t.Fatalf("got %v, %v; want no set, and why", first.Set(), err)
-	}
-	must(t, first.Keep(filepath.Join(dir, "none.yaml")))
-	select {
-	case <-first.inForce:
-		t.Error("a set is in force without a good file")
-	default:
-	}
-	if err := first.Keep(write(t, broken, dir, "spoiled.yaml")); err == nil {
-		t.Error("got no error for a kept file that cannot be used")
-	}
+		write(t, broken, path)
+		first, err := WatchPlans(path)
+		if err == nil || first.Set() != nil || first.Err() == nil {
+			t.Fatalf("got %v, %v; want no set, and why", first.Set(), err)
+		}
+		must(t, first.Keep(filepath.Join(dir, "none.yaml")))
+		select {
+		case <-first.inForce:
+			t.Error("a set is in force without a good file")
+		default:
+		}
+		if err := first.Keep(write(t, broken, dir, "spoiled.yaml")); err == nil {
+			t.Error("got no error for a kept file that cannot be used")
+		}
 
-	w := observe(t, path)
-	must(t, w.Keep(kept))
-	if got, want := w.Set().Hash, good.Set().Hash; got != want || w.Err() == nil {
-		t.Errorf("got set %s, %v; want the kept one, %s, and why", got, w.Err(), want)
-	}
-	w.start()
-	write(t, campaign("C1", 2), path)
-	eventually(t, "the corrected plan is in force", func() bool { return plans(w.Set()) == "C1=2" && w.Err() == nil })
-	if changes, _ := w.reported(); len(changes) != 1 || plans(changes[0].old) != "C1=1" {
-		t.Errorf("got %v, want one change, from the kept set", changes)
-	}
+		w := observe(t, path)
+		must(t, w.Keep(kept))
+		if got, want := w.Set().Hash, good.Set().Hash; got != want || w.Err() == nil {
+			t.Errorf("got set %s, %v; want the kept one, %s, and why", got, w.Err(), want)
+		}
+		w.start()
+		write(t, campaign("C1", 2), path)
+		eventually(t, "the corrected plan is in force", func() bool { return plans(w.Set()) == "C1=2" && w.Err() == nil })
+		if changes, _ := w.reported(); len(changes) != 1 || plans(changes[0].old) != "C1=1" {
+			t.Errorf("got %v, want one change, from the kept set", changes)
+		}
+	})
 }

@@ -71,6 +71,9 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 	if err != nil {
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
+	nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { // its own would print between the lines of the log
+		log.Debug().Err(err).Msg("NATS reported an error of a subscription")
+	})
 	build := ThisBuild()
 	log.Info().Str(telemetry.KeyVersion, build.Version).Str(telemetry.KeyCommit, build.Commit).Msg("Greenlight starts")
 	p := &Process{log: log, js: js, registry: prometheus.NewRegistry(), hangups: make(chan os.Signal, 1)}

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -22,9 +24,15 @@ type NATS struct {
 	Creds   string `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file for the NATS account."`
 }
 
-// Connect connects under the given name.
+// Connect connects a command under the given name.
 func (s NATS) Connect(faults *Faults, name string) *nats.Conn {
-	return s.connectTo(faults, s.address(faults), events.Connect, name)
+	return s.connectTo(faults, s.address(faults), quietly, name)
+}
+
+// quietly is [events.Connect] for a command, whose calls report their errors. NATS' client
+// would also print those of subscriptions over what a person reads.
+func quietly(address, name string, more ...nats.Option) (*nats.Conn, error) {
+	return events.Connect(address, name, append(more, nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))...)
 }
 
 // ConnectOrWait is Connect for a server that may not be running yet; see
@@ -50,20 +58,21 @@ func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
 	if s.URL != "" || s.URLFile != "" {
 		return s.Connect(faults, name)
 	}
-	path := filepath.Join(data.Dir, events.EmbeddedURLFile)
-	address, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		faults.add("NATS_URL", "is missing, and the address of greenlight up cannot be read: "+fileError(err).Error(),
-			"Run this as the user that runs greenlight up, or give the address of the NATS server that webhook and assigner use.")
-		return nil
-	}
-	if len(bytes.TrimSpace(address)) == 0 { // an empty file is what a power failure may leave
+	up := upServer{filepath.Join(data.Dir, events.EmbeddedURLFile)}
+	address, err := up.address()
+	if errors.Is(err, fs.ErrNotExist) {
 		*faults = append(*faults, &Fault{Setting: "NATS_URL", What: "is missing, and no greenlight up runs on data folder " + data.Dir, Err: ErrNoServer,
 			Fix: fixNoServer})
 		return nil
 	}
+	if err != nil {
+		faults.add("NATS_URL", "is missing, and the address of greenlight up cannot be read: "+fileError(err).Error(),
+			"Run this as the user that runs greenlight up, or give the address of the NATS server that webhook and assigner use.")
+		return nil
+	}
+	address.User = nil
 	before := len(*faults)
-	nc := s.connectTo(faults, strings.TrimSpace(string(address)), events.Connect, name)
+	nc := s.connectTo(faults, address.String(), up.connect, name)
 	if len(*faults) > before {
 		// A process that was killed leaves its address behind.
 		if fault, ok := (*faults)[before].(*Fault); ok && fault.Err != nil && !events.Misconfigured(fault.Err) {
@@ -72,6 +81,52 @@ func (s NATS) ConnectOrFind(faults *Faults, data Data, name string) *nats.Conn {
 	}
 	return nc
 }
+
+// upServer is the server of a greenlight up by the file that holds its address. Each start has
+// another port and token, so both are read whenever a connection is made.
+type upServer struct{ path string }
+
+// address returns the address with its token. The error matches [fs.ErrNotExist] if no
+// greenlight up runs. An empty file is what a power failure may leave.
+func (u upServer) address() (*url.URL, error) {
+	text, err := os.ReadFile(u.path)
+	if err != nil {
+		return nil, err
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, fs.ErrNotExist
+	}
+	address, err := url.Parse(string(bytes.TrimSpace(text)))
+	if err != nil || address.Host == "" {
+		return nil, &fs.PathError{Path: u.path, Err: errors.New("this is not the address of a server")} // err has the token
+	}
+	return address, nil
+}
+
+// connect is quietly to wherever the file says at the time.
+func (u upServer) connect(address, name string, more ...nats.Option) (*nats.Conn, error) {
+	return quietly(address, name, append(more, nats.SetCustomDialer(u), nats.TokenHandler(u.token))...)
+}
+
+// Dial connects to the server as it is now. NATS' client asks for the one that it knew first.
+func (u upServer) Dial(network, _ string) (net.Conn, error) {
+	address, err := u.address()
+	if err != nil {
+		return nil, err
+	}
+	return net.DialTimeout(network, address.Host, upPatience)
+}
+
+func (u upServer) token() string {
+	address, err := u.address()
+	if err != nil {
+		return ""
+	}
+	return address.User.Username()
+}
+
+// upPatience bounds a connection to another process of this machine.
+const upPatience = time.Second
 
 // connectFunc is [events.Connect] or [events.ConnectOrWait].
 type connectFunc func(url, name string, more ...nats.Option) (*nats.Conn, error)

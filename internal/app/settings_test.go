@@ -519,6 +519,34 @@ func TestConnectOrFind_FindsGreenlightUp(t *testing.T) {
 	}
 }
 
+// Each start of greenlight up has another port and token. A command that lasts longer finds
+// them.
+func TestConnectOrFind_FindsGreenlightUpAgainAfterARestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	start := func() *embedded.Server {
+		server, err := embedded.Start(embedded.Options{Dir: dir, Listen: true})
+		must(t, err)
+		return server
+	}
+	first := start()
+	var faults app.Faults
+	nc := app.NATS{}.ConnectOrFind(&faults, app.Data{Dir: dir}, t.Name())
+	must(t, faults.Err())
+	defer nc.Close()
+	must(t, first.Close())
+	second := start()
+	defer func() { must(t, second.Close()) }()
+	for deadline := time.Now().Add(time.Minute); nc.FlushTimeout(time.Second) != nil; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not connected again: %v", nc.LastError())
+		}
+	}
+	if got, want := second.URL(), nc.ConnectedAddr(); !strings.HasSuffix(got, "@"+want) {
+		t.Errorf("connected to %s", want)
+	}
+}
+
 func TestConnectOrFind_SaysThatNobodyRuns(t *testing.T) {
 	for name, test := range map[string]struct {
 		file func(path string) error
@@ -527,6 +555,7 @@ func TestConnectOrFind_SaysThatNobodyRuns(t *testing.T) {
 		"no file":    {func(string) error { return nil }, "is missing, and no greenlight up runs on data folder "},
 		"empty file": {func(path string) error { return os.WriteFile(path, nil, 0o600) }, "is missing, and no greenlight up runs on data folder "},
 		"unreadable": {func(path string) error { return os.Mkdir(path, 0o700) }, "is missing, and the address of greenlight up cannot be read: "},
+		"damaged":    {func(path string) error { return os.WriteFile(path, []byte(natsToken+"@%"), 0o600) }, "is missing, and the address of greenlight up cannot be read: "},
 		"left behind": {
 			func(path string) error {
 				return os.WriteFile(path, []byte("nats://"+natsToken+"@127.0.0.1:1\n"), 0o600)

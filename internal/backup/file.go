@@ -88,10 +88,9 @@ func existing(ctx context.Context, js jetstream.JetStream) (found []*jetstream.S
 	return found, nil
 }
 
-// Write writes a backup, which is not whole until Write returns. Program is the version of
-// this program. The error matches [ErrNothing], [ErrIncomplete] or [events.ErrRestoring] if
-// that is the cause.
-func Write(ctx context.Context, js jetstream.JetStream, w io.Writer, program string) (Manifest, error) {
+// Write writes a backup, which is not whole until Write returns. The error matches
+// [ErrNothing], [ErrIncomplete] or [events.ErrRestoring] if that is the cause.
+func Write(ctx context.Context, js jetstream.JetStream, w io.Writer) (Manifest, error) {
 	restoring, err := events.Restoring(ctx, js)
 	if err == nil && restoring {
 		err = events.ErrRestoring
@@ -108,12 +107,12 @@ func Write(ctx context.Context, js jetstream.JetStream, w io.Writer, program str
 	case len(found) < len(order):
 		return Manifest{}, fmt.Errorf("%w; start webhook and assigner, which create them", ErrIncomplete)
 	}
-	return write(ctx, js, found, w, program)
+	return write(ctx, js, found, w)
 }
 
 // write writes a backup of the streams.
-func write(ctx context.Context, js jetstream.JetStream, streams []*jetstream.StreamInfo, w io.Writer, program string) (m Manifest, err error) {
-	m = Manifest{Version: formatVersion, CreatedAt: time.Now().UTC(), Greenlight: program, NATS: js.Conn().ConnectedServerVersion()}
+func write(ctx context.Context, js jetstream.JetStream, streams []*jetstream.StreamInfo, w io.Writer) (m Manifest, err error) {
+	m = Manifest{Version: formatVersion, CreatedAt: time.Now().UTC(), Greenlight: events.Program, NATS: js.Conn().ConnectedServerVersion()}
 	archive := zip.NewWriter(w)
 	for _, info := range streams {
 		name := info.Config.Name

@@ -52,8 +52,6 @@ type Options struct {
 	Alone bool
 	// Keep is where to write a backup of the streams that are replaced.
 	Keep string
-	// Program is the version of this program.
-	Program string
 	// Room is how many bytes the server's disk has free, 0 if unknown.
 	Room int64
 	// Settle is how long a request to Telnyx may take to end and to take effect.
@@ -123,7 +121,7 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 	if inUse || len(found) > 0 && !interrupted {
 		kept = s.options.Keep
 		err := ToFile(kept, func(w io.Writer) error {
-			_, err := write(ctx, s.js, found, w, s.options.Program)
+			_, err := write(ctx, s.js, found, w)
 			return err
 		})
 		if err != nil {
@@ -227,6 +225,7 @@ func (s *restore) seal(ctx context.Context, config jetstream.StreamConfig) error
 		return nil
 	}
 	config.Sealed = true
+	config.AllowDirect = false // for reads by [events.LaterEvents]
 	if _, err := s.js.UpdateStream(ctx, config); err != nil {
 		return fmt.Errorf("seal stream %s: %w", config.Name, err)
 	}
@@ -252,30 +251,28 @@ func (s *restore) carryHold(ctx context.Context) error {
 
 // carryEvents copies the events that the backup does not have to the marker.
 func (s *restore) carryEvents(ctx context.Context) error {
-	latest := s.Streams[0].State.LastTime
-	err := events.PastEvents(ctx, s.js, latest, func(e events.PastEvent) error {
-		msg, err := e.Message()
-		if err != nil || !e.StoredAt.After(latest) {
-			return err
-		}
-		msg.Subject = subjectEvent + msg.Subject
-		_, err = s.js.PublishMsg(ctx, msg)
-		return err
-	})
-	if errors.Is(err, events.ErrNoEvents) {
+	stream, err := s.js.Stream(ctx, events.StreamEvents)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return events.LaterEvents(ctx, stream, s.Streams[0].State.LastTime, func(msg *nats.Msg) error {
+		msg.Subject = subjectEvent + msg.Subject
+		_, err := s.js.PublishMsg(ctx, msg)
+		return err
+	})
 }
 
 // awaitRequests waits until requests that are under way have taken effect: their claims are
-// about to be deleted.
+// about to be deleted. A cluster's copy of the ledger may lag, so there it always waits.
 func (s *restore) awaitRequests(ctx context.Context) error {
 	book, err := ledger.Open(ctx, s.js)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil
 	}
-	if err != nil || !book.HasOpenRequests(ctx) {
+	if err != nil || s.js.Conn().ConnectedClusterName() == "" && !book.HasOpenRequests(ctx) {
 		return err
 	}
 	return wait(ctx, s.options.Settle)

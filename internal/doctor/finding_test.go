@@ -230,6 +230,7 @@ func TestGuarantee_AgreesWithTheStorageFinding(t *testing.T) {
 
 // The guarantee is read from the stream.
 func TestNATS_GuaranteeSaysThatTheOldestAreDropped(t *testing.T) {
+	t.Parallel()
 	nc, js := connect(t, outside(t, nil), "all")
 	createStreams(t, js)
 	stream, err := js.Stream(t.Context(), events.StreamEvents)

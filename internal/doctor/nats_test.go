@@ -40,6 +40,7 @@ func TestNATS_KnowsNothingOfAnOutsideServersSync(t *testing.T) {
 }
 
 func TestNATS_ReadsSyncFromTheMonitor(t *testing.T) {
+	t.Parallel()
 	ns := outside(t, nil)
 	nc, js := connect(t, ns, "all")
 	createStreams(t, js)
@@ -75,6 +76,7 @@ func TestNATS_ReadsSyncFromTheMonitor(t *testing.T) {
 }
 
 func TestNATS_ReportsWriteErrorsFromTheMonitor(t *testing.T) {
+	t.Parallel()
 	nc, js := connect(t, outside(t, nil), "all")
 	createStreams(t, js)
 	for name, tt := range map[string]struct {
@@ -125,6 +127,7 @@ func describe(t *testing.T, js jetstream.JetStream) string {
 }
 
 func TestNATS_ReportsMissingPermissions(t *testing.T) {
+	t.Parallel()
 	// A webhook's user, who may also read.
 	ns := outside(t, &server.Permissions{Publish: &server.SubjectPermission{Allow: []string{
 		"telnyx.event.>", "deadletter.>", "$JS.API.STREAM.INFO.>",
@@ -171,6 +174,7 @@ func TestNATS_ReportsMissingStreams(t *testing.T) {
 }
 
 func TestNATS_ChecksACluster(t *testing.T) {
+	t.Parallel()
 	cluster := testkit.StartCluster(t)
 	nc, err := events.Connect(cluster.Servers[0].ClientURL(), t.Name())
 	must(t, err)
@@ -209,6 +213,7 @@ func TestNATS_ChecksACluster(t *testing.T) {
 }
 
 func TestCanPublish_StoresNothing(t *testing.T) {
+	t.Parallel()
 	_, js := connect(t, outside(t, nil), "all")
 	if err := events.CanPublish(t.Context(), js); err == nil {
 		t.Error("got no error without a stream, want one")
@@ -236,6 +241,7 @@ func TestAssigner_WarnsOfAHoldAndAMissingAssigner(t *testing.T) {
 // For a folder in memory or in a container's own file system, neither the doctor nor
 // readiness promises a disk.
 func TestNATS_PromisesNoDiskForAVolatileFolder(t *testing.T) {
+	t.Parallel()
 	dir := volatileFolder(t)
 	nc, js := connect(t, outside(t, nil), "all")
 	createStreams(t, js)

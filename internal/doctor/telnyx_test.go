@@ -13,6 +13,7 @@ import (
 )
 
 func TestTelnyx_DistinguishesAnswers(t *testing.T) {
+	t.Parallel()
 	answer := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "60") // prevents retries
@@ -35,6 +36,7 @@ func TestTelnyx_DistinguishesAnswers(t *testing.T) {
 		{"not found", answer(404, ``), doctor.Fail, "unexpected status (404)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			findings := doctor.Telnyx(t.Context(), &telnyx.Client{APIKey: "KEY0123456789_s3cret", BaseURL: telnyxAt(t, tt.handler), HTTPClient: &http.Client{Transport: ownTransport(t)}})
 			got := findings[0]
 			if got.Level != tt.want || !strings.Contains(got.Message, tt.says) || strings.Contains(got.Message, "s3cret") {
@@ -67,6 +69,7 @@ func TestTelnyx_OnlyReadsAndOnce(t *testing.T) {
 }
 
 func TestTelnyx_SaysThatItCannotBeReached(t *testing.T) {
+	t.Parallel()
 	findings := doctor.Telnyx(t.Context(), &telnyx.Client{APIKey: "KEY0123456789_s3cret", BaseURL: "http://127.0.0.1:1/v2"})
 	if got := findings[0]; got.Level != doctor.Fail || !strings.HasPrefix(got.Message, "Telnyx cannot be reached: connection refused.") {
 		t.Errorf("got %+v, want that it cannot be reached", got)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -33,4 +36,28 @@ func refuseRestoring(ctx context.Context, js jetstream.JetStream) error {
 		err = fmt.Errorf("%w; Greenlight continues when it is complete: if it does not run any more, run greenlight restore again", ErrRestoring)
 	}
 	return err
+}
+
+// LaterEvents visits the events that the stream got after a time, as they were published. It
+// must not allow direct reads: those may be answered by a copy that lags behind.
+func LaterEvents(ctx context.Context, stream jetstream.Stream, after time.Time, visit func(*nats.Msg) error) error {
+	for sequence := uint64(1); ; sequence++ {
+		stored, err := stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subjectEvents+">"))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read stream %s: %w", StreamEvents, err)
+		}
+		sequence = stored.Sequence
+		if !stored.Time.After(after) {
+			continue
+		}
+		maps.DeleteFunc(stored.Header, func(key string, _ []string) bool {
+			return isNATSHeader(key) && key != jetstream.MsgIDHeader
+		})
+		if err := visit(&nats.Msg{Subject: stored.Subject, Header: stored.Header, Data: stored.Data}); err != nil {
+			return err
+		}
+	}
 }

@@ -50,6 +50,7 @@ func (f reports) until(word string) (all []string) {
 }
 
 func TestFollow_ReportsWhatIsThereAndWhatChanges(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	putCampaign(t, book, campaign("c1"))
 	put(t, book, number("c1", "+15551234567"))

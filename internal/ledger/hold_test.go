@@ -30,6 +30,7 @@ func held(t *testing.T, book *ledger.Ledger) ledger.Hold {
 }
 
 func TestHold_SaysWhoWhenAndWhy(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	if h := held(t, book); !h.IsZero() {
 		t.Fatalf("before anybody holds: got %+v", h)
@@ -65,6 +66,7 @@ func lastWrite(t *testing.T, js jetstream.JetStream) uint64 {
 }
 
 func TestResume_ReturnsWhatWasHeld(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	for _, test := range []struct {
 		name    string
@@ -98,6 +100,7 @@ func TestResume_ReturnsWhatWasHeld(t *testing.T) {
 }
 
 func TestHold_OfManyAtOnceLosesNone(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	var holding sync.WaitGroup
 	for i := range 5 {
@@ -114,6 +117,7 @@ func TestHold_OfManyAtOnceLosesNone(t *testing.T) {
 }
 
 func TestHold_KeepsAThousandCampaignsAndPrintableTexts(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	var ids []string
 	for i := range 1000 {
@@ -147,6 +151,7 @@ func TestHold_IsNotReadAsACampaign(t *testing.T) {
 }
 
 func TestWatchHold_ReportsEachChange(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	holds, ended := make(chan ledger.Hold, 10), make(chan error, 1)
@@ -173,6 +178,7 @@ func TestWatchHold_ReportsEachChange(t *testing.T) {
 }
 
 func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
+	t.Parallel()
 	one := func(by ledger.HeldBy) ledger.Hold {
 		return ledger.Hold{Campaigns: map[string]ledger.HeldBy{telnyxID: by}}
 	}
@@ -231,6 +237,7 @@ func TestRestore_MergesWithWhatWasHeldSince(t *testing.T) {
 
 // A plan may name a campaign by another of its ids later. The hold still counts.
 func TestHold_CountsForEveryIDOfACampaign(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	const reference = "ref_spring-2026"
 	campaign := ledger.Campaign{ID: telnyxID, Plan: "spring-promo", Planned: true, TelnyxID: telnyxID, TCRID: tcrID, ReferenceKey: reference}
@@ -275,6 +282,7 @@ func TestReadHold_SaysThatTheBucketIsLost(t *testing.T) {
 
 // Every server of a cluster answers with the hold that was stored last.
 func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
+	t.Parallel()
 	cluster := testkit.StartCluster(t)
 	var books []*ledger.Ledger
 	for _, url := range strings.Split(cluster.URL(), ",") {
@@ -290,7 +298,7 @@ func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
 		})
 		books = append(books, book)
 	}
-	for i := range 60 {
+	for i := range 30 {
 		by := ledger.HeldBy{By: "ann@ops-1", At: noon.Add(time.Duration(i) * time.Second)}
 		must(t, books[i%3].Hold(t.Context(), nil, by))
 		for n, book := range books {

@@ -79,6 +79,7 @@ func must(t *testing.T, err error) {
 }
 
 func TestLedger_ReadsBackWhatWasWritten(t *testing.T) {
+	t.Parallel()
 	for _, id := range []string{telnyxID, tcrID} {
 		t.Run(id, func(t *testing.T) {
 			book, _ := start(t)
@@ -107,6 +108,7 @@ func TestLedger_ReadsBackWhatWasWritten(t *testing.T) {
 }
 
 func TestCampaign_ReportsAMissingRecord(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	if got, ok, err := book.Campaign(t.Context(), tcrID); ok || err != nil || got.Revision != 0 {
 		t.Errorf("got %+v, %t, %v; want nothing", got, ok, err)
@@ -148,6 +150,7 @@ func TestNumbers_AreThoseOfOneCampaign(t *testing.T) {
 }
 
 func TestPutNumber_OfTwoWritersOneWins(t *testing.T) {
+	t.Parallel()
 	server := testkit.Embedded(t)
 	var books []*ledger.Ledger
 	for range 2 {
@@ -189,6 +192,7 @@ func TestPutNumber_OfTwoWritersOneWins(t *testing.T) {
 }
 
 func TestPutNumber_RefusesAStaleRevision(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		meanwhile func(*ledger.Ledger, ledger.NumberEntry) error
 		read      func(ledger.NumberEntry) ledger.NumberEntry
@@ -261,6 +265,7 @@ var (
 )
 
 func TestPutNumber_WritesWhatIsNewAndNothingElse(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	base := number(tcrID, "+15551234567")
 	base.NextAt, base.ClaimedAt = noon.Add(time.Hour), noon
@@ -284,6 +289,7 @@ func TestPutNumber_WritesWhatIsNewAndNothingElse(t *testing.T) {
 }
 
 func TestPutCampaign_WritesWhatIsNewAndNothingElse(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	base := campaign(tcrID)
 	base.NextAt = noon.Add(time.Hour)
@@ -311,6 +317,7 @@ func TestPutCampaign_WritesWhatIsNewAndNothingElse(t *testing.T) {
 }
 
 func TestPutNumber_ComparesTimesByTheInstant(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	for _, field := range leaves(reflect.TypeFor[ledger.Number]()) {
 		whole, _, _ := strings.Cut(field.Name, ".")
@@ -343,6 +350,7 @@ func TestPutNumber_ComparesTimesByTheInstant(t *testing.T) {
 
 // A new time of the next check can be read back, and adds nothing to the history.
 func TestPutCampaign_StoresTheNextCheckOutsideTheRecord(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	base := campaign(tcrID)
 	base.NextAt = noon
@@ -403,6 +411,7 @@ func TestPutCampaign_ComparesNextChecksToTheSecond(t *testing.T) {
 }
 
 func TestPutNumber_RemembersFirstsBeyondTheHistory(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	n := number(tcrID, "+15551234567")
 	n.PlanPlace = "plans/spring.yaml:7"
@@ -502,6 +511,7 @@ func alter(t *testing.T, field reflect.Value) {
 }
 
 func TestLedger_KeepsATimeline(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	entry := ledger.NumberEntry{}
 	campaignEntry := ledger.CampaignEntry{}
@@ -541,6 +551,7 @@ func bucketOf(t *testing.T, js jetstream.JetStream, bucket string) jetstream.Key
 }
 
 func TestDropNumber_KeepsItsHistory(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	dropped := put(t, book, number(tcrID, "+15551234567"))
 	put(t, book, number(tcrID, "+15551234568"))
@@ -561,6 +572,7 @@ func TestDropNumber_KeepsItsHistory(t *testing.T) {
 }
 
 func TestDropNumber_RefusesAStaleRevision(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	entry := put(t, book, number(tcrID, "+15551234567"))
 	n := entry.Number
@@ -576,6 +588,7 @@ func TestDropNumber_RefusesAStaleRevision(t *testing.T) {
 }
 
 func TestRecordsOf_FindsNumbersOnAllCampaigns(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	var asked []string
 	for i := range 150 { // more than one watch reads
@@ -598,6 +611,7 @@ func TestRecordsOf_FindsNumbersOnAllCampaigns(t *testing.T) {
 }
 
 func TestDropCampaign_RefusesAStaleRevision(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	stale := putCampaign(t, book, campaign(tcrID))
 	approved := campaign(tcrID)
@@ -623,6 +637,7 @@ func TestDropCampaign_RefusesAStaleRevision(t *testing.T) {
 }
 
 func TestFollow_SeesEveryChangeAndEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	entry := put(t, book, number(tcrID, "+15551234567"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -674,6 +689,7 @@ func TestFollow_SeesEveryChangeAndEndsWithItsContext(t *testing.T) {
 }
 
 func TestLedger_RefusesRecordsItCannotRead(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct{ record, want string }{
 		"newer version": {
 			`{"v": 3, "id": "C6X6M95", "number": "+15551234567"}`,
@@ -726,6 +742,7 @@ func TestLedger_WritesItsVersion(t *testing.T) {
 }
 
 func TestOpen_SaysThatNoAssignerEverRan(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	if _, err := ledger.Open(t.Context(), js); !errors.Is(err, jetstream.ErrBucketNotFound) {
 		t.Errorf("got %v, want ErrBucketNotFound", err)
@@ -738,6 +755,7 @@ func TestOpen_SaysThatNoAssignerEverRan(t *testing.T) {
 }
 
 func TestCreate_LeavesWhatIsThere(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	want := put(t, book, number(tcrID, "+15551234567"))
 	again, err := ledger.Create(t.Context(), js, 1)
@@ -750,6 +768,7 @@ func TestCreate_LeavesWhatIsThere(t *testing.T) {
 }
 
 func TestLedger_ReadingEndsWithItsContext(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	put(t, book, number(tcrID, "+15551234567"))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -761,6 +780,7 @@ func TestLedger_ReadingEndsWithItsContext(t *testing.T) {
 
 // TestMain checks that no goroutine is left.
 func TestFollow_LeavesNoGoroutineWhenCanceledHalfway(t *testing.T) {
+	t.Parallel()
 	book, _ := start(t)
 	for i := range 600 { // more than the client buffers
 		n := ledger.Number{Number: fmt.Sprintf("+1212555%04d", i), CampaignID: "c", State: ledger.Planned}

@@ -9,6 +9,7 @@ import (
 
 // A server that does not answer proves nothing about its buckets.
 func TestIsMadeAgain_NeedsAnAnswer(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	l, err := Create(t.Context(), js, 1)
 	if err != nil {

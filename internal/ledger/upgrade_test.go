@@ -18,6 +18,7 @@ func firstNumber(state, reason string) string {
 }
 
 func TestNumber_OfVersionOneIsConverted(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	for _, test := range []struct {
 		state, reason string
@@ -63,6 +64,7 @@ func TestNumber_OfVersionOneIsConverted(t *testing.T) {
 }
 
 func TestCampaign_OfVersionOneIsConverted(t *testing.T) {
+	t.Parallel()
 	book, js := start(t)
 	for phase, want := range map[string]ledger.Phase{
 		"unread": ledger.PhaseUnread, "waiting": ledger.PhaseInReview, "ready": ledger.PhaseApproved, "held": ledger.PhaseSuspended,

@@ -135,6 +135,7 @@ func TestPublish_StoresANoticeOncePerKeyForLateSubscribers(t *testing.T) {
 }
 
 func TestSender_SendsEachNoticeOnceWithSeveralSenders(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -168,6 +169,7 @@ func TestSender_SendsEachNoticeOnceWithSeveralSenders(t *testing.T) {
 }
 
 func TestSender_TriesAgainAndFinallyGivesUp(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -203,6 +205,7 @@ func TestSender_TriesAgainAndFinallyGivesUp(t *testing.T) {
 
 // Whoever set NOTIFY_URL can see whether it works, and why not.
 func TestList_SaysWhatBecameOfEachNotice(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	if list, sending, err := notice.List(t.Context(), js); len(list) > 0 || sending || err != nil {
 		t.Errorf("got %v, %t, %v without a stream", list, sending, err)
@@ -261,6 +264,7 @@ func outcomes(t *testing.T, registry *prometheus.Registry) map[string]float64 {
 // Each try has a deadline, so that a receiver that hangs cannot block later notices. Until
 // then the server gives the notice to no other sender.
 func TestSender_LimitsEachTry(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -288,6 +292,7 @@ func TestSender_LimitsEachTry(t *testing.T) {
 
 // A receiver that never answers must block neither publishers nor the stop.
 func TestSender_BlocksNothingWhileItsReceiverHangs(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -320,6 +325,7 @@ func TestSender_BlocksNothingWhileItsReceiverHangs(t *testing.T) {
 // A notice in transit to a sender that stops is sent by the next sender, which does not wait
 // for the ack wait.
 func TestSender_ReturnsNoticesInTransitWhenItStops(t *testing.T) {
+	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	publisher, err := notice.NewPublisher(t.Context(), js, 0)
 	must(t, err)
@@ -343,6 +349,7 @@ func TestSender_ReturnsNoticesInTransitWhenItStops(t *testing.T) {
 // A deleted consumer is created again without a restart. NATS reports the deletion to a
 // sender that waits for a notice, but not to one that is sending.
 func TestSender_CreatesItsConsumerAgain(t *testing.T) {
+	t.Parallel()
 	for _, sends := range []bool{false, true} {
 		t.Run(fmt.Sprintf("while it sends %t", sends), func(t *testing.T) {
 			t.Parallel() // it waits

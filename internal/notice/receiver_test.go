@@ -124,6 +124,7 @@ func TestSend_SaysWhatIsWrongWithoutRepeatingTheAddress(t *testing.T) {
 }
 
 func TestSend_AHangingReceiverDoesNotSilenceLaterNotices(t *testing.T) {
+	t.Parallel()
 	var calls atomic.Int32
 	release := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -247,6 +248,7 @@ func TestSend_ReportsTheStatusOfAMailServer(t *testing.T) {
 }
 
 func TestSend_LimitsAMailServer(t *testing.T) {
+	t.Parallel()
 	silent, _ := mailServer(t, "")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

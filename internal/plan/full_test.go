@@ -10,10 +10,10 @@ var full = os.Getenv("GREENLIGHT_FULL") != ""
 // that are parsed.
 var hostileSize, hostileValues = part(maxFileSize), part(maxValues)
 
-// part returns n if [full], and else a sixteenth of it.
+// part returns n if [full], and else a fortieth of it.
 func part(n int) int {
 	if full {
 		return n
 	}
-	return n / 16
+	return n / 40
 }

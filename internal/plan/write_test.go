@@ -70,7 +70,7 @@ func TestWrite_LoadsToTheSameCampaigns(t *testing.T) {
 	comment := func() string {
 		return pick("", "plain", "two\nlines", "a: b # c", "\x00\x1b[2J", "\u2028\u0085x\rtail", "\ufeff\xff", "...\n---\n- x", "  \n\n", `"`, "*a &b !c", strings.Repeat("x", 2000))
 	}
-	for round := range 300 {
+	for round := range part(1200) {
 		var entries []Entry
 		var want []Campaign
 		for i := range 1 + random.IntN(4) {

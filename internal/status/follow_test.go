@@ -49,7 +49,7 @@ func TestFollow_ReportsEveryChange(t *testing.T) {
 	t.Parallel()
 	js := testkit.JetStream(t, testkit.Embedded(t))
 	updates, end := following(t, func(ctx context.Context, changed func(status.Snapshot) error) error {
-		return status.Follow(ctx, js, func() time.Time { return noon }, changed)
+		return status.Follow(ctx, js, func() time.Time { return noon }, changed, func(why string) { t.Error(why) })
 	})
 	until(t, updates, "that there is nothing yet", func(s status.Snapshot) bool { return len(s.Campaigns) == 0 })
 
@@ -103,7 +103,7 @@ func TestFollow_ReturnsTheErrorOfTheCallback(t *testing.T) {
 			t.Errorf("the first is not whole: %+v", s.Totals)
 		}
 		return enough
-	})
+	}, nil)
 	if !errors.Is(err, enough) {
 		t.Errorf("got %v, want %v", err, enough)
 	}

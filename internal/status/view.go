@@ -129,20 +129,13 @@ func NewView(config ViewConfig) *View {
 // Run keeps the view up to date until ctx ends, and then returns nil. A deleted ledger is
 // followed again as soon as it exists.
 func (v *View) Run(ctx context.Context) error {
-	v.keepUp(ctx, func(err error) {
-		v.config.Log.Warn().Err(err).Msg("the status lost its watch over the ledger and reads it again")
-	})
-	return nil
-}
-
-// keepUp follows the ledger until ctx ends, and calls lost when that ends with an error.
-func (v *View) keepUp(ctx context.Context, lost func(error)) {
-	for ctx.Err() == nil {
+	for {
 		if err := v.follow(ctx); err != nil && ctx.Err() == nil {
-			lost(err)
+			v.config.Log.Warn().Err(err).Msg("the status lost its watch over the ledger and reads it again")
 		}
-		select { // until there is a ledger, or it can be read again
+		select {
 		case <-ctx.Done():
+			return nil
 		case <-time.After(viewPause):
 		}
 	}
@@ -399,37 +392,73 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 
 // Follow calls changed with a snapshot, and again whenever a record, the plans in force or
 // a hold has changed. It returns the first error of changed, or the cause if ctx ends. The
-// server pushes changes; Follow does not poll.
-func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error) error {
+// server pushes changes; Follow does not poll. If the server is lost after the first
+// snapshot, Follow calls lost with a sentence, once, and waits for it.
+func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error, lost func(why string)) error {
 	v := NewView(ViewConfig{JetStream: js})
 	ctx, stop := context.WithCancelCause(ctx)
+	// A server that was restarted has forgotten the watch, which would find out only later.
+	regained := make(chan struct{}, 1)
 	var working sync.WaitGroup
 	working.Go(func() {
-		v.keepUp(ctx, func(err error) {
-			if !errors.Is(err, ledger.ErrRecreated) {
+		for ctx.Err() == nil {
+			watching, end := context.WithCancel(ctx)
+			working.Go(func() {
+				defer end()
+				select {
+				case <-regained:
+				case <-watching.Done():
+				}
+			})
+			err := v.follow(watching)
+			end()
+			if _, _, loaded := v.Version(); err != nil && !loaded {
 				stop(err)
 			}
-		})
+			select { // until there is a ledger
+			case <-ctx.Done():
+			case <-time.After(viewPause):
+			}
+		}
 	})
 	defer working.Wait()
 	defer stop(nil)
 	if !v.AwaitLoaded(ctx) {
 		return context.Cause(ctx)
 	}
-	for {
+	connection := js.Conn().StatusChanged()
+	defer js.Conn().RemoveStatusListener(connection)
+	for first, isLost := true, false; ; first = false {
 		v.Refresh(ctx, 0)
 		_, next, _ := v.Version()
 		unreachable := ""
 		v.Read(func(x *Contents) { unreachable = x.Unreachable })
-		if unreachable != "" {
+		switch {
+		case unreachable != "" && first:
 			return errors.Join(errors.New(unreachable), context.Cause(ctx))
+		case unreachable != "" && !isLost && ctx.Err() == nil:
+			lost(unreachable)
+		case unreachable == "":
+			if isLost {
+				select {
+				case regained <- struct{}{}:
+				default: // the watch is about to begin anyway
+				}
+			}
+			if err := changed(v.Snapshot(now())); err != nil {
+				return err
+			}
 		}
-		if err := changed(v.Snapshot(now())); err != nil {
-			return err
+		isLost = unreachable != ""
+		var again <-chan time.Time
+		if isLost {
+			again = time.After(viewPause)
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-again:
+		case <-connection:
 		case <-next:
 		}
 		// Changes come in bursts, so those of the next moment are shown together.

@@ -19,6 +19,7 @@ import (
 const absentNumber = "+15559999999"
 
 func TestNumbers_FindsAndMissesInEveryReading(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		quirk *world
 		owned int
@@ -31,20 +32,20 @@ func TestNumbers_FindsAndMissesInEveryReading(t *testing.T) {
 		"small, no totals":             {&world{totals: "none"}, 300, "", 2},
 		"small, one page":              {&world{}, 10, "", 2},
 		"small, sizes over 100":        {&world{refuseOver: 100}, 300, "", 6},
-		"comma lists":                  {&world{}, 5000, "lists of +E.164 numbers", 2},
-		"comma lists, 404 past end":    {&world{pastEnd: "404"}, 5000, "lists of +E.164 numbers", 2},
-		"comma lists, no totals":       {&world{totals: "none"}, 5000, "lists of +E.164 numbers", 7},
-		"lists of digits":              {&world{filter: "digits"}, 5000, "lists of digits", 3},
-		"one at a time":                {&world{filter: "one"}, 5000, "one +E.164 number", 9},
-		"one at a time, else 404":      {&world{filter: "one", emptyIs404: true}, 5000, "one +E.164 number", 9},
-		"one at a time, digits":        {&world{filter: "one digits"}, 5000, "the digits of one number", 10},
-		"national digits":              {&world{filter: "national"}, 5000, "the national digits of one number", 11},
-		"parts of numbers":             {&world{filter: "part"}, 5000, "the digits of one number", 10},
-		"never":                        {&world{filter: "never"}, 5000, "", 6 + 21},
-		"ignored":                      {&world{filter: "ignored"}, 5000, "", 6 + 21},
-		"refused":                      {&world{filter: "refused"}, 5000, "", 6 + 21},
-		"ignored, totals of the page":  {&world{filter: "ignored", totals: "page"}, 5000, "", 5 + 5 + 21},
-		"ignored, no totals, repeated": {&world{filter: "ignored", totals: "none", pastEnd: "repeat"}, 5000, "", 5 + 5 + 21},
+		"comma lists":                  {&world{}, 2500, "lists of +E.164 numbers", 2},
+		"comma lists, 404 past end":    {&world{pastEnd: "404"}, 2500, "lists of +E.164 numbers", 2},
+		"comma lists, no totals":       {&world{totals: "none"}, 2500, "lists of +E.164 numbers", 7},
+		"lists of digits":              {&world{filter: "digits"}, 2500, "lists of digits", 3},
+		"one at a time":                {&world{filter: "one"}, 2500, "one +E.164 number", 9},
+		"one at a time, else 404":      {&world{filter: "one", emptyIs404: true}, 2500, "one +E.164 number", 9},
+		"one at a time, digits":        {&world{filter: "one digits"}, 2500, "the digits of one number", 10},
+		"national digits":              {&world{filter: "national"}, 2500, "the national digits of one number", 11},
+		"parts of numbers":             {&world{filter: "part"}, 2500, "the digits of one number", 10},
+		"never":                        {&world{filter: "never"}, 2500, "", 6 + 11},
+		"ignored":                      {&world{filter: "ignored"}, 2500, "", 6 + 11},
+		"refused":                      {&world{filter: "refused"}, 2500, "", 6 + 11},
+		"ignored, totals of the page":  {&world{filter: "ignored", totals: "page"}, 2500, "", 5 + 5 + 11},
+		"ignored, no totals, repeated": {&world{filter: "ignored", totals: "none", pastEnd: "repeat"}, 2500, "", 5 + 5 + 11},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.quirk
@@ -89,14 +90,15 @@ func TestNumbers_CostFourCallsOnASmallAccount(t *testing.T) {
 }
 
 func TestNumbers_RemembersTheFormThatWorks(t *testing.T) {
-	w := owning(5000)
+	t.Parallel()
+	w := owning(2500)
 	w.filter = "digits"
 	c := w.client()
-	for i, want := range []int{3, 1, 11} {
+	for i, want := range []int{3, 1, 10} {
 		w.calls = nil
 		wanted := someNumbers(10)
 		if i == 2 {
-			wanted = someNumbers(2700) // in batches
+			wanted = someNumbers(2400) // in batches
 		}
 		got, err := c.Numbers(t.Context(), wanted)
 		if calls := w.count(settingsRoute); err != nil || len(got.Found) != len(wanted) || calls != want {
@@ -106,8 +108,9 @@ func TestNumbers_RemembersTheFormThatWorks(t *testing.T) {
 }
 
 func TestNumbers_OfAHugeAccountWithoutFiltersListItOnceInTenMinutes(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		w := owning(25_000)
+		w := owning(5000)
 		w.filter = "ignored"
 		c := w.client()
 		var group sync.WaitGroup
@@ -119,8 +122,8 @@ func TestNumbers_OfAHugeAccountWithoutFiltersListItOnceInTenMinutes(t *testing.T
 			})
 		}
 		group.Wait()
-		// 100 pages and an empty one, a first page for each of the five, and one for each form.
-		if got := w.count(settingsRoute); got > 101+5+5 {
+		// 20 pages and an empty one, a first page for each of the five, and one for each form.
+		if got := w.count(settingsRoute); got > 21+5+5 {
 			t.Errorf("got %d calls, want the account's list once", got)
 		}
 		w.calls = nil
@@ -129,7 +132,7 @@ func TestNumbers_OfAHugeAccountWithoutFiltersListItOnceInTenMinutes(t *testing.T
 			t.Errorf("got %d calls after nine minutes, %v; want none", w.count(settingsRoute), err)
 		}
 		time.Sleep(time.Minute)
-		if _, err := c.Numbers(t.Context(), []string{"+15550000002"}); err != nil || w.count(settingsRoute) < 100 {
+		if _, err := c.Numbers(t.Context(), []string{"+15550000002"}); err != nil || w.count(settingsRoute) < 20 {
 			t.Errorf("got %d calls after ten minutes, %v; want the list again", w.count(settingsRoute), err)
 		}
 	})
@@ -154,6 +157,7 @@ func (r *requestTimes) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func TestNumbers_SayWhenTheReadingOfTheAbsentBegan(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		quirk *world
 		owned int
@@ -161,10 +165,10 @@ func TestNumbers_SayWhenTheReadingOfTheAbsentBegan(t *testing.T) {
 		kept  bool // the second answer rests on the same requests
 	}{
 		"small account":             {&world{}, 300, 0, false},
-		"lists, proven":             {&world{}, 5000, 1, false},
-		"one at a time, proven":     {&world{filter: "one"}, 5000, 3, false}, // the refused forms come first
-		"no form, the whole list":   {&world{filter: "never"}, 5000, 6, true},
-		"ignored, total of a page":  {&world{filter: "ignored", totals: "page"}, 5000, 10, true},
+		"lists, proven":             {&world{}, 2500, 1, false},
+		"one at a time, proven":     {&world{filter: "one"}, 2500, 3, false}, // the refused forms come first
+		"no form, the whole list":   {&world{filter: "never"}, 2500, 6, true},
+		"ignored, total of a page":  {&world{filter: "ignored", totals: "page"}, 2500, 10, true},
 		"small, read a second time": {&world{before: loseARowOnce}, 300, 2, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -204,7 +208,7 @@ func loseARowOnce(w *world, call string) {
 
 func TestNumbers_OrderedAfterTheListWereNotReadYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := owning(5000)
+		w := owning(2500)
 		w.filter = "never"
 		c := w.client()
 		if _, err := c.Numbers(t.Context(), []string{"+15550000001"}); err != nil {
@@ -227,7 +231,7 @@ func TestNumbers_OrderedAfterTheListWereNotReadYet(t *testing.T) {
 
 func TestNumbers_AreUnknownForTwoMinutesAfterTheListFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := owning(5000)
+		w := owning(2500)
 		w.filter = "never"
 		fails, begun := true, 0
 		c := w.client()
@@ -237,7 +241,7 @@ func TestNumbers_AreUnknownForTwoMinutesAfterTheListFailed(t *testing.T) {
 				switch query.Get("page[number]") {
 				case "2": // the first page alone shows that the account is not small
 					begun++
-				case "15":
+				case "8":
 					if fails {
 						return respond(403, `{"errors":[{"code":"10010"}]}`), nil
 					}
@@ -245,9 +249,9 @@ func TestNumbers_AreUnknownForTwoMinutesAfterTheListFailed(t *testing.T) {
 			}
 			return w.RoundTrip(r)
 		})}
-		wanted := []string{"+15550000001", "+15550004999", absentNumber}
+		wanted := []string{"+15550000001", "+15550002499", absentNumber}
 		if got, err := c.Numbers(t.Context(), wanted); err == nil {
-			t.Errorf("got %+v, want the refusal of page 15", got)
+			t.Errorf("got %+v, want the refusal of page 8", got)
 		}
 		for range 3 {
 			got, err := c.Numbers(t.Context(), wanted)
@@ -271,7 +275,7 @@ func TestNumbers_AnAnswerThatWasCutShortProvesNoAbsence(t *testing.T) {
 		"the last three":  func(list []string) []string { return list[len(list)-3:] },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := owning(5000)
+			w := owning(2500)
 			w.noStatuses = true // or the second list would find them
 			c := w.client()
 			c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
@@ -314,8 +318,8 @@ func TestNumbers_HaveTheStatusThatTelnyxSays(t *testing.T) {
 	}{
 		"small account":       {300, &world{}, 5, "port_pending", 2},
 		"no such list":        {300, &world{noStatuses: true}, 5, "", 1},
-		"large, few numbers":  {5000, &world{filter: "one digits"}, 3, "port_pending", 3},
-		"large, many numbers": {5000, &world{}, 20, "port_pending", 3},
+		"large, few numbers":  {2500, &world{filter: "one digits"}, 3, "port_pending", 3},
+		"large, many numbers": {2500, &world{}, 20, "port_pending", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.quirk
@@ -332,7 +336,7 @@ func TestNumbers_HaveTheStatusThatTelnyxSays(t *testing.T) {
 			if _, err := c.Numbers(t.Context(), someNumbers(1)); err != nil {
 				t.Error(err)
 			}
-			if calls := w.count("GET "+numbersRoute) - w.count(settingsRoute); tt.owned < 5000 && calls != tt.calls {
+			if calls := w.count("GET "+numbersRoute) - w.count(settingsRoute); tt.owned < 2500 && calls != tt.calls {
 				t.Errorf("asked again within a minute: %d calls", calls)
 			}
 		})
@@ -384,12 +388,12 @@ func TestProfileNumbers_AreThatProfilesOnly(t *testing.T) {
 	}{
 		"small":                    {300, &world{}, "q", 2, true, 2},
 		"small, empty":             {300, &world{}, "none", 0, true, 2},
-		"large":                    {5000, &world{}, "q", 2, true, 2},
-		"large, filter unknown":    {5000, &world{profileFilter: "empty"}, "none", 0, false, 3},
-		"large, none of it":        {5000, &world{}, "none", 0, true, 3},
-		"large, ignored":           {5000, &world{profileFilter: "ignored"}, "q", 1, false, 2},
-		"large, by path":           {5000, &world{profileFilter: "path"}, "q", 2, true, 3},
-		"large, empty, not proven": {5000, &world{profileFilter: "empty"}, "q", 1, false, 3},
+		"large":                    {2500, &world{}, "q", 2, true, 2},
+		"large, filter unknown":    {2500, &world{profileFilter: "empty"}, "none", 0, false, 3},
+		"large, none of it":        {2500, &world{}, "none", 0, true, 3},
+		"large, ignored":           {2500, &world{profileFilter: "ignored"}, "q", 1, false, 2},
+		"large, by path":           {2500, &world{profileFilter: "path"}, "q", 2, true, 3},
+		"large, empty, not proven": {2500, &world{profileFilter: "empty"}, "q", 1, false, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := tt.quirk
@@ -430,6 +434,7 @@ func TestNumbers_AreReadAsBeforeAfterAnOutage(t *testing.T) {
 
 // A form or a page size that never worked may be refused with any status.
 func TestNumbers_AreReadWhateverRefusesAFormOrAPageSize(t *testing.T) {
+	t.Parallel()
 	for _, status := range []int{403, 414, 500, 501} {
 		refusing := func(w *world, refused func(url.Values) bool) *Client {
 			c := w.client()
@@ -524,6 +529,7 @@ func TestNumbers_KeepTheAccountsListWhenAProfileIsSet(t *testing.T) {
 
 // Messaging settings may have only the numbers that are on a profile.
 func TestNumbers_ThatMessagingSettingsLackAreOnTheAccount(t *testing.T) {
+	t.Parallel()
 	partial := func(owned int, refused bool) *Client {
 		w := owning(owned)
 		w.filter = "part"

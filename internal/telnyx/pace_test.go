@@ -79,8 +79,9 @@ func callMany(t *testing.T, c *Client, calls int) time.Duration {
 
 // At the limit that Telnyx's headers give, calls use it up and do not exceed it.
 func TestLimiter_UsesUpTheLimitOfTheHeaders(t *testing.T) {
+	t.Parallel()
 	ms := time.Millisecond
-	const perSecond, seconds = 20, 60
+	const perSecond, seconds = 10, 60
 	for name, server := range map[string]*windows{
 		"slow to the server":            {before: 150 * ms},
 		"slow from the server":          {after: 150 * ms},

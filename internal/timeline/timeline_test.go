@@ -134,6 +134,7 @@ func must(t *testing.T, err error) {
 }
 
 func TestOfNumber_ShowsAWholeLifeInOrder(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.read(func(c *ledger.Campaign) { c.Phase, c.Status = ledger.PhaseInReview, "MNO_PENDING" })
 	d.write(func(n *ledger.Number) { n.State, n.Reason = ledger.Planned, ledger.CampaignInReview })
@@ -187,6 +188,7 @@ func TestOfNumber_ShowsAWholeLifeInOrder(t *testing.T) {
 }
 
 func TestOfNumber_ShowsEveryOutcomeAndWhatFollows(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	request := ledger.Request{Sent: "POST /x", Campaign: campaignID}
 	for i, test := range []struct {
@@ -226,6 +228,7 @@ func TestOfNumber_ShowsEveryOutcomeAndWhatFollows(t *testing.T) {
 // Some entries follow from a record indirectly: why no request was sent, and that something
 // has not changed.
 func TestOfNumber_ShowsWhatIsNewInARecord(t *testing.T) {
+	t.Parallel()
 	claimed := func(n *ledger.Number, requests int) {
 		n.State, n.Firsts.Requests = ledger.Attaching, requests
 		n.Request = ledger.Request{Sent: "POST /x", Campaign: campaignID, At: noon}
@@ -289,6 +292,7 @@ func TestOfNumber_ShowsWhatIsNewInARecord(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := newDesk(t)
 			d.write(test.before)
 			before := len(d.story().Entries)
@@ -303,6 +307,7 @@ func TestOfNumber_ShowsWhatIsNewInARecord(t *testing.T) {
 
 // A problem of the campaign is one of its numbers too.
 func TestOfNumber_ShowsWhyACampaignCouldNotBeRead(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
 	d.read(func(c *ledger.Campaign) {
@@ -334,6 +339,7 @@ func TestOfNumber_ShowsWhyACampaignCouldNotBeRead(t *testing.T) {
 
 // Of changes that are no longer in the bounded history, the first ones are still shown.
 func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
 	d.write(func(n *ledger.Number) {
@@ -380,6 +386,7 @@ func TestOfNumber_KeepsTheFirstsOfALongLife(t *testing.T) {
 }
 
 func TestOfNumber_MakesTelnyxsWordsHarmlessAndShort(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	evil := "\x1b[2J\x1b]0;owned\a\r\u009b31m\u202e" + strings.Repeat("long ", 1000)
 	d.read(func(c *ledger.Campaign) {
@@ -406,6 +413,7 @@ func TestOfNumber_MakesTelnyxsWordsHarmlessAndShort(t *testing.T) {
 }
 
 func TestOfNumber_ShowsANumberThatLeftThePlan(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
 	must(t, d.book.DropNumber(t.Context(), d.number))
@@ -427,6 +435,7 @@ func TestOfNumber_ShowsANumberThatLeftThePlan(t *testing.T) {
 
 // A person's request is in the stream for an hour only; the record keeps it.
 func TestOfNumber_ShowsWhatAPersonRequestedLongAgo(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State, n.Cause = ledger.Planned, "resync (message 1)" })
 	d.write(func(n *ledger.Number) { n.State, n.Cause = ledger.Pending, "asked for by a person (message 7)" })
@@ -438,6 +447,7 @@ func TestOfNumber_ShowsWhatAPersonRequestedLongAgo(t *testing.T) {
 
 // A record is written some time after the campaign was read. The time of the read counts.
 func TestOfNumber_ShowsAReadingWhenItWasMade(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Attaching })
 	d.read(func(c *ledger.Campaign) {
@@ -450,6 +460,7 @@ func TestOfNumber_ShowsAReadingWhenItWasMade(t *testing.T) {
 
 // Records of older programs lack the request, the place and the firsts.
 func TestOfNumber_TakesOlderRecords(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	kv, err := d.js.KeyValue(t.Context(), "NUMBERS")
 	must(t, err)
@@ -471,6 +482,7 @@ func TestOfNumber_TakesOlderRecords(t *testing.T) {
 }
 
 func TestOfNumber_FailsForANumberThatNoPlanNamed(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	if _, err := timeline.OfNumber(t.Context(), d.js, number); !errors.Is(err, timeline.ErrUnknownNumber) || !strings.Contains(err.Error(), number) {
 		t.Errorf("got %v, want ErrUnknownNumber with the number", err)
@@ -482,6 +494,7 @@ func TestOfNumber_FailsForANumberThatNoPlanNamed(t *testing.T) {
 }
 
 func TestOfNumber_ShowsTheLatestOfManyEvents(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.write(func(n *ledger.Number) { n.State = ledger.Planned })
 	for i := range timeline.MaxEvents + 20 {

@@ -30,6 +30,9 @@ import (
 func TestFlood_DoesNotStarveSignedDeliveries(t *testing.T) {
 	for name, crowd := range crowds(t) {
 		t.Run(name, func(t *testing.T) {
+			if crowd.slow {
+				t.Parallel()
+			}
 			d := open(t)
 			f := &flood{t: t, over: make(chan struct{}), answered: map[answer]int{}}
 			if crowd.secure {
@@ -68,6 +71,8 @@ type crowd struct {
 	codes string
 	// Over TLS.
 	secure bool
+	// It takes little of the processor, and lasts until a timeout.
+	slow bool
 	// The delivery that strangers caught, which arrived before them; and how it is stored,
 	// as an event by its id or as a dead letter.
 	replays []byte
@@ -98,15 +103,15 @@ func crowds(t *testing.T) map[string]crowd {
 			s.ask(nil, body)
 			s.hangUp()
 		}},
-		"with bodies that arrive slowly": {strangers: 400, until: answer{503, "body_too_slow"}, codes: "body_too_slow signature_mismatch", visit: func(s *stranger) {
+		"with bodies that arrive slowly": {slow: true, strangers: 400, until: answer{503, "body_too_slow"}, codes: "body_too_slow signature_mismatch", visit: func(s *stranger) {
 			s.askSlowly(s.claim, "", strings.Repeat("x", 1000))
 		}},
 		// Until they hold all slots for large bodies.
-		"with large bodies that arrive slowly": {strangers: 200, until: answer{503, "overloaded"}, codes: "body_too_slow signature_mismatch", visit: func(s *stranger) {
+		"with large bodies that arrive slowly": {slow: true, strangers: 200, until: answer{503, "overloaded"}, codes: "body_too_slow signature_mismatch", visit: func(s *stranger) {
 			s.askSlowly(s.claim, large, large)
 		}},
 		// Until one of them is cut off.
-		"with no request or half of one": {strangers: 1000, visits: 1, visit: func(s *stranger) {
+		"with no request or half of one": {slow: true, strangers: 1000, visits: 1, visit: func(s *stranger) {
 			half := "POST " + webhook.Path + " HTTP/1.1\r\nHost: x\r\nX: "
 			s.hold(half[:rand.IntN(2)*len(half)])
 		}},
