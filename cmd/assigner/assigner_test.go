@@ -24,6 +24,7 @@ func TestMain(m *testing.M) { commandtest.Main(m, commandName, main) }
 func TestScripts(t *testing.T) { commandtest.RunScripts(t) }
 
 func TestAssigner_AttachesWhatADeliverySpeaksOf(t *testing.T) {
+	t.Parallel()
 	address, js := commandtest.StartNATS(t)
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	sim, baseURL := commandtest.StartTelnyx(t)

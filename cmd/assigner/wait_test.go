@@ -24,6 +24,7 @@ func startWaiting(t *testing.T, server *testkit.Process, baseURL string) *comman
 }
 
 func TestAssigner_WaitsForNATS(t *testing.T) {
+	t.Parallel()
 	server := testkit.NewProcess(t)
 	sim, baseURL := commandtest.StartTelnyx(t)
 	_, campaign := commandtest.Stage(t, sim, "")
@@ -53,6 +54,7 @@ func TestAssigner_WaitsForNATS(t *testing.T) {
 }
 
 func TestAssigner_StopsWhileItWaitsForNATS(t *testing.T) {
+	t.Parallel()
 	_, baseURL := commandtest.StartTelnyx(t)
 	startWaiting(t, testkit.NewProcess(t), baseURL).Stop()
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"greenlight/internal/app"
+	"greenlight/internal/testkit"
 )
 
 const root = "../.."
@@ -57,6 +58,14 @@ var otherPrograms = map[string]string{
 	"tar":       "as sha256sum",
 }
 
+// readsText skips a test that only reads much text, which takes the race detector long.
+func readsText(t *testing.T) {
+	t.Helper()
+	if testkit.UnderRace {
+		t.Skip("nothing in it is concurrent; make test runs it without the race detector")
+	}
+}
+
 // secrets is a folder that is in no repository.
 const secrets = "deploy/secrets/"
 
@@ -84,6 +93,7 @@ func TestDocs_CommandsAreTakenAndRun(t *testing.T) {
 // text of ours.
 func TestDocs_NameNoOtherCommands(t *testing.T) {
 	t.Parallel()
+	readsText(t)
 	sources := sources(t, func(name string) bool { return !strings.HasSuffix(name, "_test.go") })
 	used := make(map[string]bool)
 	for _, c := range Commands(t, Pages(t, root)) {
@@ -186,6 +196,7 @@ var (
 // capitals are the wire's: streams, buckets, what Telnyx says.
 func TestDocs_SettingsExist(t *testing.T) {
 	t.Parallel()
+	readsText(t)
 	flags, variables := NewParser(t, "greenlight", &command{}).Flags()
 	// Those that webhook and assigner alone have.
 	more, moreVariables := NewParser(t, "webhook", &app.WebhookCommand{}).Flags()

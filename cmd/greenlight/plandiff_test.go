@@ -425,7 +425,7 @@ func TestPlanDiff_ShowsWhatTheAssignerThenDoes(t *testing.T) {
 		ended <- err
 	}()
 	var rest diffTotals
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(scriptPatience); ; time.Sleep(50 * time.Millisecond) {
 		report, _ := w.reportBeside()
 		if rest = report.Totals; !report.Changes || time.Now().After(deadline) {
 			break
@@ -591,7 +591,7 @@ func TestPlanDiff_ShowsWhoWaits(t *testing.T) {
 		client := &telnyx.Client{APIKey: diffKey, BaseURL: w.api.URL + "/v2"}
 		_, err := client.Assign(t.Context(), "+15551230001", springID)
 		w.must(err)
-		testkit.Within(t, 10*time.Second, func() error {
+		testkit.Within(t, scriptPatience, func() error {
 			if got := w.sim.Assignments()[0]; got.TMobile != telnyx.MappingFailed || got.NonTMobile != telnyx.MappingAdded {
 				return fmt.Errorf("the record is %+v", got)
 			}

@@ -206,7 +206,7 @@ func TestPlanImport_CommentsNameWhatIsLeftOutAndWhy(t *testing.T) {
 		records := w.sim.Assignments()
 		return len(records) == 1 && records[0].TMobile == telnyx.MappingFailed && records[0].NonTMobile == telnyx.MappingAdded
 	}
-	for deadline := time.Now().Add(10 * time.Second); !mapped(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(scriptPatience); !mapped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("got %+v", w.sim.Assignments())
 		}

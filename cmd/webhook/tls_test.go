@@ -19,6 +19,7 @@ import (
 // TestWebhook_SpeaksTLS has the command as operators run it: with files, and with
 // new ones that cannot be used.
 func TestWebhook_SpeaksTLS(t *testing.T) {
+	t.Parallel()
 	address, _ := commandtest.StartNATS(t)
 	sim := telnyxsim.New(telnyxsim.Options{})
 	defer sim.Close()

@@ -11,6 +11,7 @@ import (
 
 // The spans of a delivery have left the process when it has stopped.
 func TestWebhook_SendsTraces(t *testing.T) {
+	t.Parallel()
 	collector := &testkit.Collector{}
 	server := httptest.NewServer(collector)
 	defer server.Close()

@@ -24,6 +24,7 @@ const answerLimit = 4 * time.Second
 // The door is open before there is a NATS server, and keeps what comes when there is
 // one, unattended.
 func TestWebhook_WaitsForNATS(t *testing.T) {
+	t.Parallel()
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 	server := testkit.NewProcess(t)
 	door := commandtest.Start(t, commandName, "status page at", "NATS_URL="+strings.Replace(server.URL, "//", "//t0ken@", 1), "TELNYX_PUBLIC_KEY="+telnyx.PublicKeyOf(key).String(),
@@ -88,6 +89,7 @@ func TestWebhook_WaitsForNATS(t *testing.T) {
 }
 
 func TestWebhook_StopsWhileItWaitsForNATS(t *testing.T) {
+	t.Parallel()
 	sim, _ := commandtest.StartTelnyx(t)
 	door := commandtest.Start(t, commandName, "cannot create the streams yet", "NATS_URL="+testkit.NewProcess(t).URL, "TELNYX_PUBLIC_KEY="+sim.PublicKey(),
 		"LISTEN=127.0.0.1:0", "ADMIN_LISTEN=127.0.0.1:0")

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) { commandtest.Main(m, commandName, main) }
 func TestScripts(t *testing.T) { commandtest.RunScripts(t) }
 
 func TestWebhook_HandsADeliveryToTheAssigner(t *testing.T) {
+	t.Parallel()
 	address, js := commandtest.StartNATS(t)
 	sim, baseURL := commandtest.StartTelnyx(t)
 	door := commandtest.Start(t, commandName, "webhook accepts deliveries",
@@ -58,6 +59,7 @@ func TestWebhook_HandsADeliveryToTheAssigner(t *testing.T) {
 // SIGHUP is what people send after they changed a key. It must not take the door away
 // when there is no file to read one from.
 func TestWebhook_SaysOnSIGHUPThatItsKeysAreNotInAFile(t *testing.T) {
+	t.Parallel()
 	address, _ := commandtest.StartNATS(t)
 	sim, _ := commandtest.StartTelnyx(t)
 	door := commandtest.Start(t, commandName, "status page at",
@@ -71,6 +73,7 @@ func TestWebhook_SaysOnSIGHUPThatItsKeysAreNotInAFile(t *testing.T) {
 
 // With its keys in a file it reads them, and has nothing to explain.
 func TestWebhook_ReadsItsKeysAnewOnSIGHUP(t *testing.T) {
+	t.Parallel()
 	address, _ := commandtest.StartNATS(t)
 	old, _ := commandtest.StartTelnyx(t)
 	next, _ := commandtest.StartTelnyx(t)
@@ -106,6 +109,7 @@ func TestWebhook_ReadsItsKeysAnewOnSIGHUP(t *testing.T) {
 
 // TestRoles_CarryNoServer keeps the roles small: each is a client of NATS.
 func TestRoles_CarryNoServer(t *testing.T) {
+	t.Parallel()
 	list, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "greenlight/cmd/webhook", "greenlight/cmd/assigner").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, list)

@@ -218,74 +218,78 @@ func (b *backedUp) state() string {
 	return fmt.Sprint(b.statusPart(), letters, history)
 }
 
+func TestBackup_OfUpRestoresWhatIsLost(t *testing.T) {
+	t.Parallel()
+	newBackedUp(t, true).isRestored()
+}
+
+func TestBackup_OfAnOutsideServerRestoresWhatIsLost(t *testing.T) {
+	t.Parallel()
+	newBackedUp(t, false).isRestored()
+}
+
 // A backup is taken while Greenlight runs. Then it is killed and everything is lost. After
 // the restore, nothing is attached twice, and no history is lost: also if Greenlight was
 // started before the restore.
-func TestBackup_RestoresWhatIsLost(t *testing.T) {
-	t.Parallel()
-	for _, embedded := range []bool{true, false} {
-		t.Run(fmt.Sprint("embedded ", embedded), func(t *testing.T) {
-			t.Parallel()
-			b := newBackedUp(t, embedded)
-			kill := b.start()
-			b.shows("the campaigns are read", `"planned":6`)
-			b.must(b.sim.Approve(campaignID))
-			b.shows("all numbers of the campaign are sendable", `"sendable":5`)
-			b.shows("its completion is noticed", "completed")
-			b.does("hold", "--reason", "repair of the office")
-			b.shows("all work is held", "repair of the office")
-			b.deadLetter()
-			before, writes := b.state(), len(b.sim.Writes())
-			for _, part := range []string{"held: true", "Telnyx reported on the campaign", "Sent: POST", `"reason"`} {
-				if !strings.Contains(before, part) {
-					t.Fatalf("there is no %q to lose in\n%s", part, before)
-				}
-			}
-			file := filepath.Join(t.TempDir(), "backup.tar")
-			b.does("backup", file)
-			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
-				t.Errorf("the backup has mode %v: %v", info.Mode(), err)
-			}
-
-			kill()
-			b.lose()
-			b.does("restore", file)
-			kill = b.start()
-			b.asBefore(before)
-
-			kill()
-			b.lose()
-			kill = b.start()
-			b.shows("it has read everything from Telnyx", `"sendable":5`)
-			b.does("restore", file)
-			b.asBefore(before)
-			if got := len(b.sim.Writes()); got != writes {
-				t.Errorf("%d more writes at Telnyx", got-writes)
-			}
-			if kept, _ := filepath.Glob(file + ".before-*"); len(kept) != 1 {
-				t.Errorf("what was replaced is kept in %v", kept)
-			}
-
-			b.does("resume")
-			b.must(b.sim.Approve(laterID))
-			b.shows("it continues", `"sendable":6`)
-			if got := len(b.sim.Writes()); got != writes+1 {
-				t.Errorf("%d more writes at Telnyx, want one", got-writes)
-			}
-			if out, err := b.run("restore", file); err == nil || !strings.Contains(out, "--replace") {
-				t.Errorf("a restore over other history: %v\n%s", err, out)
-			}
-			b.does("restore", "--replace", file)
-			b.shows("the hold of the backup is back", "repair of the office")
-			if kept, _ := filepath.Glob(file + ".before-*"); len(kept) == 0 {
-				t.Error("what was replaced is not kept")
-			}
-			if got := len(b.sim.Writes()); got != writes+1 {
-				t.Errorf("%d more writes at Telnyx, want one", got-writes)
-			}
-			kill()
-		})
+func (b *backedUp) isRestored() {
+	b.t.Helper()
+	kill := b.start()
+	b.shows("the campaigns are read", `"planned":6`)
+	b.must(b.sim.Approve(campaignID))
+	b.shows("all numbers of the campaign are sendable", `"sendable":5`)
+	b.shows("its completion is noticed", "completed")
+	b.does("hold", "--reason", "repair of the office")
+	b.shows("all work is held", "repair of the office")
+	b.deadLetter()
+	before, writes := b.state(), len(b.sim.Writes())
+	for _, part := range []string{"held: true", "Telnyx reported on the campaign", "Sent: POST", `"reason"`} {
+		if !strings.Contains(before, part) {
+			b.t.Fatalf("there is no %q to lose in\n%s", part, before)
+		}
 	}
+	file := filepath.Join(b.t.TempDir(), "backup.tar")
+	b.does("backup", file)
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		b.t.Errorf("the backup has mode %v: %v", info.Mode(), err)
+	}
+
+	kill()
+	b.lose()
+	b.does("restore", file)
+	kill = b.start()
+	b.asBefore(before)
+
+	kill()
+	b.lose()
+	kill = b.start()
+	b.shows("it has read everything from Telnyx", `"sendable":5`)
+	b.does("restore", file)
+	b.asBefore(before)
+	if got := len(b.sim.Writes()); got != writes {
+		b.t.Errorf("%d more writes at Telnyx", got-writes)
+	}
+	if kept, _ := filepath.Glob(file + ".before-*"); len(kept) != 1 {
+		b.t.Errorf("what was replaced is kept in %v", kept)
+	}
+
+	b.does("resume")
+	b.must(b.sim.Approve(laterID))
+	b.shows("it continues", `"sendable":6`)
+	if got := len(b.sim.Writes()); got != writes+1 {
+		b.t.Errorf("%d more writes at Telnyx, want one", got-writes)
+	}
+	if out, err := b.run("restore", file); err == nil || !strings.Contains(out, "--replace") {
+		b.t.Errorf("a restore over other history: %v\n%s", err, out)
+	}
+	b.does("restore", "--replace", file)
+	b.shows("the hold of the backup is back", "repair of the office")
+	if kept, _ := filepath.Glob(file + ".before-*"); len(kept) == 0 {
+		b.t.Error("what was replaced is not kept")
+	}
+	if got := len(b.sim.Writes()); got != writes+1 {
+		b.t.Errorf("%d more writes at Telnyx, want one", got-writes)
+	}
+	kill()
 }
 
 // newBackedUp returns one with two campaigns in review.

@@ -46,8 +46,10 @@ func (w *world) callsSince(before map[string]int) (byRoute map[string]int, total
 }
 
 func TestCost_OfAttachingIsACallANumberAndFewMore(t *testing.T) {
-	for _, count := range []int{1, 49, 400} {
+	t.Parallel()
+	for _, count := range []int{1, 49, sized(400)} {
 		t.Run(fmt.Sprint(count), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never})
 			w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, many(count))
 			w.start()
@@ -87,7 +89,8 @@ func TestCost_OfAStormOfEventsIsBounded(t *testing.T) {
 }
 
 func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
-	const count = 1499 // six pages; one more is read after a full last one
+	t.Parallel()
+	count := sized(1499) // six pages; one more is read after a full last one
 	w := newWorld(t, telnyxsim.Options{MaxNumbersPerCampaign: count})
 	numbers := many(count)
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, numbers)
@@ -115,8 +118,9 @@ func TestCost_OfAResyncOfAttachedNumbersIsOneList(t *testing.T) {
 
 // BenchmarkResync does the same with 10,000 campaigns.
 func TestCost_OfWaitingCampaignsIsTheirBrandsLists(t *testing.T) {
+	t.Parallel()
 	const brands = 4
-	count := 300
+	count := sized(300)
 	if testkit.Full {
 		count = 1000
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"greenlight/internal/app"
+	"greenlight/internal/ledger"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
 )
@@ -39,17 +41,26 @@ func runCommand() {
 	}))
 }
 
-// buildCommands makes a folder of the test run with every command, once.
-var buildCommands = sync.OnceValues(func() (string, error) {
+// linkCommands makes a folder of the test run with webhook and assigner.
+func linkCommands() (folder string, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
+	folder, err = os.MkdirTemp("", "greenlight-test-")
+	if err != nil {
+		return "", err
+	}
 	for _, name := range []string{"webhook", "assigner"} {
-		if err := os.Symlink(self, filepath.Join(binaries, name)); err != nil {
+		if err := os.Symlink(self, filepath.Join(folder, name)); err != nil {
 			return "", err
 		}
 	}
+	return folder, nil
+}
+
+// buildCommands adds greenlight to that folder, once, and returns the folder with a slash.
+var buildCommands = sync.OnceValues(func() (string, error) {
 	dir := binaries + "/"
 	out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", dir, "greenlight/cmd/greenlight").CombinedOutput()
 	if err != nil {
@@ -62,9 +73,7 @@ var buildCommands = sync.OnceValues(func() (string, error) {
 // settings override its defaults.
 func (w *world) process(plans string, more ...string) *exec.Cmd {
 	w.t.Helper()
-	commands, err := buildCommands()
-	w.must(err)
-	command := exec.Command(commands + "assigner")
+	command := exec.Command(filepath.Join(binaries, "assigner"))
 	command.Env = append(os.Environ(),
 		"NATS_URL="+w.nats.URL(), "TELNYX_API_KEY="+apiKey, "TELNYX_BASE_URL="+w.api.URL+"/v2", "TELNYX_RATE=100",
 		"PLANS="+plans, "RESYNC=1h", "ADMIN_LISTEN=127.0.0.1:0")
@@ -78,54 +87,73 @@ func (w *world) process(plans string, more ...string) *exec.Cmd {
 	return command
 }
 
-// After a kill with a request in flight, the next assigner repeats the request only if it
-// had no effect.
-func TestKilledProcess_WritesNothingTwice(t *testing.T) {
-	t.Parallel()
-	for name, tt := range map[string]struct {
-		kind    telnyxsim.FaultKind
-		applied bool // whether the request at which the process is killed took effect
-	}{
-		"after the request took effect and before its answer": {telnyxsim.EffectThenHang(), true},
-		"before the request took effect":                      {telnyxsim.Hang(), false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, telnyxsim.Options{})
-			w.stage(campaignID + ": " + numbers)
-			w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
-			plans := w.planFile()
-
-			reached := make(chan struct{})
-			var once sync.Once
-			fault := telnyxsim.Fault{Method: "POST", PathPrefix: "/10dlc/phone_number_campaigns", Times: 1, Kind: tt.kind}
-			if tt.applied {
-				fault.OnApplied = func() { once.Do(func() { close(reached) }) }
-			}
-			w.sim.Inject(fault)
-			first := w.process(plans)
-			if !tt.applied {
-				// Hang gives no signal. Four requests have ended, and one is claimed and hangs.
-				w.eventually("four of five", func() (bool, string) { return len(w.posts()) >= 4, fmt.Sprint(w.posts()) })
-				once.Do(func() { close(reached) })
-			}
-			select {
-			case <-reached:
-			case <-time.After(patience):
-				t.Fatal("no request came")
-			}
-			w.must(first.Process.Kill())
-			_ = first.Wait()
-			effective := len(w.sim.Assignments())
-
-			w.start() // in this process, with a short Settle
-			waited := time.Now()
-			w.sendable(campaignID, w.planned(campaignID))
-			t.Logf("killed with %d of 5 in effect; the next assigner was done after %s", effective, time.Since(waited).Round(time.Second))
-			w.attachedOnce(w.planned(campaignID)...)
-			if tt.applied {
-				w.onePost(campaignID) // a second request was not needed
-			}
-		})
+// kill starts an assigner as a separate process, and kills it once the first request for a
+// number has reached the fault.
+func (w *world) kill(fault telnyxsim.Fault, reached <-chan struct{}) {
+	w.t.Helper()
+	fault.Method, fault.PathPrefix, fault.Times = http.MethodPost, assignPath, 1
+	w.sim.Inject(fault)
+	first := w.process(w.planFile())
+	select {
+	case <-reached:
+	case <-time.After(patience):
+		w.t.Fatal("no request came")
 	}
+	w.must(first.Process.Kill())
+	_ = first.Wait()
+}
+
+// killAfterTheEffect is kill while the request has taken effect and is not answered.
+func (w *world) killAfterTheEffect() {
+	w.t.Helper()
+	applied := make(chan struct{})
+	w.kill(telnyxsim.Fault{Kind: telnyxsim.EffectThenHang(), OnApplied: sync.OnceFunc(func() { close(applied) })}, applied)
+}
+
+// After a kill between the effect of a request and its answer, the next assigner reads the
+// effect.
+func TestKilledProcess_WithAnEffectRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, telnyxsim.Options{})
+	w.stage(campaignID + ": " + numbers)
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.killAfterTheEffect()
+	w.start() // in this process, with a short Settle
+	w.sendable(campaignID, w.planned(campaignID))
+	w.attachedOnce(w.planned(campaignID)...)
+	w.onePost(campaignID)
+}
+
+// While reads lag, only the claim of a killed process shows that the number was requested.
+func TestKilledProcess_LeavesItsClaim(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, telnyxsim.Options{Dialect: telnyxsim.Dialect{ReadLag: time.Hour}})
+	w.stage(campaignID + ": " + reasonNumber)
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	w.killAfterTheEffect()
+	clock := w.movableClock()
+	w.config.Settle = time.Minute
+	w.start()
+	w.reconcile(campaignID)
+	clock.advance(30 * time.Second)
+	w.reconcile(campaignID)
+	w.posted(reasonNumber, 1)
+	w.must(w.sim.AttachNumber(reasonNumber, campaignID, telnyx.Assigned)) // now reads show it
+	w.reconcile(campaignID)
+	w.numberIs(campaignID, reasonNumber, ledger.Sendable, "")
+	w.onePost(campaignID)
+}
+
+// After a kill before a request took effect, the next assigner repeats it.
+func TestKilledProcess_WithoutAnEffectIsRepeated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, telnyxsim.Options{})
+	w.stage(campaignID + ": " + numbers)
+	w.campaign(campaignID, telnyx.CampaignMNOProvisioned)
+	arrived := make(chan struct{})
+	arrive := sync.OnceFunc(func() { close(arrived) })
+	w.kill(telnyxsim.Fault{Kind: telnyxsim.Hang(), Match: func(*http.Request) bool { arrive(); return true }}, arrived)
+	w.start() // in this process, with a short Settle
+	w.sendable(campaignID, w.planned(campaignID))
+	w.attachedOnce(w.planned(campaignID)...)
 }

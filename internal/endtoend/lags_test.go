@@ -62,9 +62,9 @@ func TestMissingRecord_IsRequestedLessAndLessOften(t *testing.T) {
 			clock.advance(25 * time.Second)
 			w.reconcile(campaignID)
 			w.posted(number, 1) // it may still be in flight
-			const reconciles = 48
+			const reconciles = 24
 			for range reconciles {
-				clock.advance(5 * time.Minute)
+				clock.advance(10 * time.Minute)
 				w.reconcile(campaignID)
 			}
 			if posts := w.posts()[number]; posts < 2 || posts > 12 {

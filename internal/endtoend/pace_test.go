@@ -17,7 +17,8 @@ import (
 // each are being attached, more than the number of concurrent calls.
 func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
 	t.Parallel()
-	const large, each, small = 8, 400, "51515151-907b-43a9-8ada-ba1dc8335b07"
+	const large, small = 8, "51515151-907b-43a9-8ada-ba1dc8335b07"
+	each := sized(400)
 	w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: 5 * time.Millisecond, MaxNumbersPerCampaign: each})
 	w.config.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 400, Concurrency: 8})
 	w.config.Concurrency = 4
@@ -64,10 +65,25 @@ func TestPace_TooManyRequestsAreWaitedOut(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, telnyxsim.Options{RateLimit: 40})
 	w.config.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 40, Concurrency: 8})
+	clock := w.movableClock()
 	w.sim.Inject(telnyxsim.Fault{Method: http.MethodPost, Times: 2, Kind: telnyxsim.RateLimited(time.Second)})
 	numbers := many(30)
 	w.stageMany(campaignID, telnyx.CampaignMNOProvisioned, numbers)
 	w.start()
+	w.eventually("all are sendable but those that were refused", func() (bool, string) {
+		sendable, refused := 0, 0
+		for _, n := range w.numbersOf(campaignID) {
+			switch {
+			case n.State == ledger.Sendable:
+				sendable++
+			case n.Reason == ledger.RateLimited:
+				refused++
+			}
+		}
+		return refused > 0 && sendable+refused == len(numbers), fmt.Sprintf("%d and %d", sendable, refused)
+	})
+	clock.advance(time.Minute)
+	w.recheck(campaignID)
 	w.sendable(campaignID, numbers)
 	refused := 0
 	for _, write := range w.sim.Writes() {

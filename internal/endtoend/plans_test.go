@@ -232,6 +232,7 @@ func TestMove_OfManyNumbersDoesNotStall(t *testing.T) {
 	const from, second = "11111111-907b-43a9-8ada-ba1dc8335b07", "22222222-907b-43a9-8ada-ba1dc8335b07"
 	for _, concurrency := range []int{1, 8} {
 		t.Run(fmt.Sprint(concurrency), func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, telnyxsim.Options{})
 			w.config.Concurrency = concurrency
 			for _, id := range []string{campaignID, from, second} {

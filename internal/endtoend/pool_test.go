@@ -66,6 +66,7 @@ func TestPool_IsAttachedOnce(t *testing.T) {
 		"lists lag behind the number": {Dialect: telnyxsim.Dialect{ListLag: 500 * time.Millisecond}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, options)
 			numbers := w.stagePool(60)
 			w.start()

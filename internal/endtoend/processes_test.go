@@ -66,7 +66,6 @@ func callsOf(workers []*worker) []int64 {
 
 // stopCase is a way to stop the active assigner.
 type stopCase struct {
-	name    string
 	workers int
 	// signal is sent to the active assigner, and after is sent to it once another has
 	// taken over.
@@ -81,31 +80,37 @@ func (b stopCase) gentle() bool { return b.signal == syscall.SIGTERM }
 
 // One of several assigners is active. However it stops, another takes over, and no number
 // gets two effective requests.
-func TestProcesses_OneWorksAndAnotherTakesOver(t *testing.T) {
-	t.Parallel()
-	for _, b := range []stopCase{
-		{name: "killed, of two", workers: 2, signal: syscall.SIGKILL},
-		{name: "frozen, of three", workers: 3, signal: syscall.SIGSTOP, after: syscall.SIGCONT},
-		// Waiting for the pin to expire would take far too long.
-		{name: "stopped, of three", workers: 3, signal: syscall.SIGTERM, pin: time.Hour},
-	} {
-		t.Run(b.name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, telnyxsim.Options{})
-			workers := w.startWorkers(b.workers)
-			if b.pin > 0 {
-				w.setPin(b.pin)
-			}
-			first := w.inTheMiddle(workers)
-			w.must(first.command.Process.Signal(b.signal))
-			w.anotherTakesOver(first, workers)
-			if b.after != 0 {
-				w.must(first.command.Process.Signal(b.after))
-			}
-			w.endsSendable(b.gentle())
-			w.oneWorks(workers)
-		})
+func (b stopCase) test(t *testing.T) {
+	t.Helper()
+	w := newWorld(t, telnyxsim.Options{})
+	workers := w.startWorkers(b.workers)
+	if b.pin > 0 {
+		w.setPin(b.pin)
 	}
+	first := w.inTheMiddle(workers)
+	w.must(first.command.Process.Signal(b.signal))
+	w.anotherTakesOver(first, workers)
+	if b.after != 0 {
+		w.must(first.command.Process.Signal(b.after))
+	}
+	w.endsSendable(b.gentle())
+	w.oneWorks(workers)
+}
+
+func TestProcesses_AnotherTakesOverFromOneThatIsKilled(t *testing.T) {
+	t.Parallel()
+	stopCase{workers: 2, signal: syscall.SIGKILL}.test(t)
+}
+
+func TestProcesses_AnotherTakesOverFromOneThatIsFrozen(t *testing.T) {
+	t.Parallel()
+	stopCase{workers: 3, signal: syscall.SIGSTOP, after: syscall.SIGCONT}.test(t)
+}
+
+func TestProcesses_AnotherTakesOverFromOneThatStops(t *testing.T) {
+	t.Parallel()
+	// Waiting for the pin to expire would take far too long.
+	stopCase{workers: 3, signal: syscall.SIGTERM, pin: time.Hour}.test(t)
 }
 
 // startWorkers stages 45 numbers on a campaign that is not approved yet, and starts that

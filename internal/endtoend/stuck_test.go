@@ -75,6 +75,7 @@ func TestServerErrors_EndAsStuckAndRecover(t *testing.T) {
 
 // A stuck number is tried once an hour for as long as it takes. One warning is enough.
 func TestStuckNumber_IsTriedHourlyWithOneWarning(t *testing.T) {
+	t.Parallel()
 	const number = "+15551234567"
 	for name, tt := range map[string]struct {
 		kind  telnyxsim.FaultKind

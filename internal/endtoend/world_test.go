@@ -29,27 +29,43 @@ import (
 	"greenlight/internal/webhook"
 )
 
-// binaries is a folder for programs that tests build.
+// binaries is the folder with the programs that tests start.
 var binaries string
 
-// sideBySide is how many tests run side by side. Most of them wait.
-const sideBySide = "20"
+// sideBySide returns how many tests run side by side. Most of them wait. The race detector
+// makes those that work several times slower.
+func sideBySide() string {
+	if testkit.UnderRace {
+		return "8"
+	}
+	return "20"
+}
+
+// whole reports whether to run all rows of a table whose rows differ only in what Telnyx
+// answers. With the race detector the first of each kind is enough.
+func whole() bool { return testkit.Full || !testkit.UnderRace }
+
+// sized returns n, or a third of it with the race detector, which such numbers only slow down.
+func sized(n int) int {
+	if whole() {
+		return n
+	}
+	return n / 3
+}
 
 func TestMain(m *testing.M) {
 	testkit.Main()
 	runCommand()
 	var err error
-	if binaries, err = os.MkdirTemp("", "greenlight-test-"); err != nil {
+	if binaries, err = linkCommands(); err != nil {
 		panic(err)
 	}
 	// Each world has its own server and small heap: collect less often, in processes too.
 	debug.SetGCPercent(400)
 	_ = os.Setenv("GOGC", "400")
 	flag.Parse()
-	if !testkit.UnderRace { // which makes tests several times slower
-		if err := flag.Set("test.parallel", sideBySide); err != nil {
-			panic(err)
-		}
+	if err := flag.Set("test.parallel", sideBySide()); err != nil {
+		panic(err)
 	}
 	goleak.VerifyTestMain(m, append(testkit.ServerLeaks(), goleak.Cleanup(func(code int) {
 		os.RemoveAll(binaries)

@@ -129,13 +129,20 @@ func NewView(config ViewConfig) *View {
 // Run keeps the view up to date until ctx ends, and then returns nil. A deleted ledger is
 // followed again as soon as it exists.
 func (v *View) Run(ctx context.Context) error {
-	for {
+	v.keepUp(ctx, func(err error) {
+		v.config.Log.Warn().Err(err).Msg("the status lost its watch over the ledger and reads it again")
+	})
+	return nil
+}
+
+// keepUp follows the ledger until ctx ends, and calls lost when that ends with an error.
+func (v *View) keepUp(ctx context.Context, lost func(error)) {
+	for ctx.Err() == nil {
 		if err := v.follow(ctx); err != nil && ctx.Err() == nil {
-			v.config.Log.Warn().Err(err).Msg("the status lost its watch over the ledger and reads it again")
+			lost(err)
 		}
-		select {
+		select { // until there is a ledger, or it can be read again
 		case <-ctx.Done():
-			return nil
 		case <-time.After(viewPause):
 		}
 	}
@@ -156,6 +163,18 @@ func (v *View) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A restarted server has forgotten the watch, which would notice that only later.
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	reconnected := v.config.JetStream.Conn().StatusChanged(nats.CONNECTED)
+	defer v.config.JetStream.Conn().RemoveStatusListener(reconnected)
+	go func() {
+		select {
+		case <-reconnected:
+			end()
+		case <-ctx.Done():
+		}
+	}()
 	// The old contents are shown until everything has been read again.
 	next := &Contents{}
 	next.clear()
@@ -397,29 +416,13 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error, lost func(why string)) error {
 	v := NewView(ViewConfig{JetStream: js})
 	ctx, stop := context.WithCancelCause(ctx)
-	// A server that was restarted has forgotten the watch, which would find out only later.
-	regained := make(chan struct{}, 1)
 	var working sync.WaitGroup
 	working.Go(func() {
-		for ctx.Err() == nil {
-			watching, end := context.WithCancel(ctx)
-			working.Go(func() {
-				defer end()
-				select {
-				case <-regained:
-				case <-watching.Done():
-				}
-			})
-			err := v.follow(watching)
-			end()
-			if _, _, loaded := v.Version(); err != nil && !loaded {
+		v.keepUp(ctx, func(err error) {
+			if _, _, loaded := v.Version(); !loaded {
 				stop(err)
 			}
-			select { // until there is a ledger
-			case <-ctx.Done():
-			case <-time.After(viewPause):
-			}
-		}
+		})
 	})
 	defer working.Wait()
 	defer stop(nil)
@@ -439,12 +442,6 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 		case unreachable != "" && !isLost && ctx.Err() == nil:
 			lost(unreachable)
 		case unreachable == "":
-			if isLost {
-				select {
-				case regained <- struct{}{}:
-				default: // the watch is about to begin anyway
-				}
-			}
 			if err := changed(v.Snapshot(now())); err != nil {
 				return err
 			}

@@ -72,7 +72,7 @@ type scale struct {
 const patience = 4 * time.Minute
 
 var (
-	brief = scale{size: 2, rounds: 6, span: 5 * time.Second, alone: 0}
+	brief = scale{size: 2, rounds: 5, span: 3 * time.Second, alone: 0}
 	short = scale{size: 3, rounds: 12, span: 10 * time.Second, alone: 0}
 	long  = scale{size: 10, rounds: 34, span: 40 * time.Second, alone: 15 * time.Second}
 )
@@ -193,7 +193,7 @@ func newTrial(t *testing.T, seed uint64, s scale, tally *tally) *trial {
 	logs, natsURL := t.TempDir(), "nats://127.0.0.1:"+natsPort
 	rests := newDice(seed, "rests")
 	rest := func() time.Duration { return rests.between(50*time.Millisecond, 500*time.Millisecond) }
-	tr.nats = startChild(t, logs, "nats", "nats", rest, varPort+"="+natsPort, varDir+"="+t.TempDir())
+	tr.nats = startChild(t, logs, "nats", "nats", rest, varPort+"="+natsPort, varDir+"="+testkit.MemoryDir(t))
 	tr.connect(natsURL)
 	tr.hook = startChild(t, logs, "webhook", "webhook", rest, varPort+"="+hookPort, varNATS+"="+natsURL, varPublicKey+"="+tr.sim.PublicKey())
 	for i := range 2 {
@@ -255,7 +255,7 @@ func (tr *trial) settle(s scale) {
 			tr.tally.atLeast("rounds", "slowest end in ms", int(time.Since(calmed).Milliseconds()))
 			return
 		}
-		if time.Since(calmed) > s.alone && time.Since(asked) > 2*time.Second {
+		if time.Since(calmed) > s.alone && time.Since(asked) > time.Second {
 			asked = time.Now()
 			tr.help(left)
 		}

@@ -100,6 +100,9 @@ func (u *up) doctored(t *testing.T) doctor.Finding {
 // The disk fills up under load, and gets room again. Even then NATS stores nothing until it
 // is restarted. Greenlight restarts it, unattended.
 func TestFullDisk_HealsWhenThereIsRoom(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	dir := smallDisk(t)
 	u := startUp(t, dir)
 	defer u.close(t)

@@ -12,7 +12,10 @@ import (
 
 // The stream fills up under load, and gets room again.
 func TestFullStream_RefusesAndGoesOnWhenThereIsRoom(t *testing.T) {
-	server := testkit.StartProcess(t)
+	if !alone(t) {
+		return
+	}
+	server := testkit.StartInMemory(t)
 	fs := openFronts(t, func() *nats.Conn { return connect(t, server.URL) }, 1)
 	own := connect(t, server.URL)
 	js, err := jetstream.New(own)

@@ -11,7 +11,10 @@ import (
 // The server is killed under load and started again, several times. The webhook finds it
 // again.
 func TestKilledServer_LosesNothingAndIsFoundAgain(t *testing.T) {
-	server := testkit.StartProcess(t)
+	if !alone(t) {
+		return
+	}
+	server := testkit.StartInMemory(t)
 	fs := openFronts(t, func() *nats.Conn { return connect(t, server.URL) }, 1)
 	own := connect(t, server.URL)
 	before := begin(fs)

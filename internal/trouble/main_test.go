@@ -6,10 +6,12 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -43,7 +45,37 @@ const (
 
 func TestMain(m *testing.M) {
 	testkit.Main()
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil { // they wait most of the time
+		panic(err)
+	}
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
+}
+
+// varAlone has the name of the test that a process is for.
+const varAlone = "GREENLIGHT_TROUBLE_TEST"
+
+// alone runs a test that counts goroutines and memory in a separate process, so that it can
+// run beside others. It returns true in that process, where the test goes on, and else when
+// that has ended.
+func alone(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(varAlone) == t.Name() {
+		return true
+	}
+	t.Parallel()
+	command := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^"+t.Name()+"$")
+	command.Env = append(os.Environ(), varAlone+"="+t.Name(), "GORACE=atexit_sleep_ms=0")
+	out, err := command.CombinedOutput()
+	switch {
+	case err != nil:
+		t.Errorf("%v\n%s", err, out)
+	case bytes.Contains(out, []byte("--- SKIP: "+t.Name()+" (")):
+		t.Skipf("%s", out)
+	default:
+		t.Logf("%s", out)
+	}
+	return false
 }
 
 // varLong asks for more rounds.

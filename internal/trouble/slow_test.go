@@ -13,6 +13,9 @@ import (
 // The connection to the server freezes under load without being closed. Small events stay in
 // the kernel's buffers. Large ones fill them, so that writes block too.
 func TestSilentServer_IsNotWaitedForLong(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	for name, padding := range map[string]int{"small events": 0, "large events": 200 << 10} {
 		t.Run(name, func(t *testing.T) {
 			if padding == 0 && !long() {
@@ -52,6 +55,9 @@ func TestSilentServer_IsNotWaitedForLong(t *testing.T) {
 // answered 200 is kept. While an answer takes 0.3 s nearly all are stored: more than a few
 // refusals would mean that they wait for each other. At one second some are refused.
 func TestSlowServer_IsWaitedForAsLongAsTelnyxWaits(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	server := testkit.StartInMemory(t)
 	var wire testkit.Wire
 	address := wire.Start(t, server.URL)

@@ -4,6 +4,7 @@
 package commandtest
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -43,13 +44,15 @@ func (m leakChecked) Run() int {
 // and fails for goroutines left behind. It does not return.
 func Main(m *testing.M, name string, command func()) {
 	testkit.Main()
+	_ = flag.Set("test.parallel", "16") // tests mostly wait
 	testscript.Main(leakChecked{m}, map[string]func(){name: command})
 }
 
-// RunScripts runs the scripts in testdata/script. They have the address of a server at
+// RunScripts runs the scripts in testdata/script, beside other tests. They have the address of a server at
 // $NATS, and of one that is too old at $OLD_NATS, both without scheme and token.
 func RunScripts(t *testing.T) {
 	t.Helper()
+	t.Parallel()
 	old := strings.TrimPrefix(testkit.OldServer(t, "2.10.29"), "nats://")
 	url, _ := StartNATS(t)
 	_, current, _ := strings.Cut(url, "@")
