@@ -33,8 +33,10 @@ func meaningOf(err error) (why, fix string) {
 	switch {
 	case errors.Is(err, assigner.ErrKeyRefused), class == telnyx.ClassUnauthorized:
 		reason = ledger.Unauthorized
+	case errors.Is(err, telnyx.ErrNoAPI):
+		return "Every request is answered 404.", "Leave out TELNYX_BASE_URL, or use a URL like " + telnyx.DefaultBaseURL + "."
 	case telnyx.IsNotFound(err):
-		return "Telnyx has no record with this id.", "Check the id, and that the API key belongs to the right account."
+		return "Telnyx has no record with this id.", "Check the id, that the API key belongs to the right account, and TELNYX_BASE_URL if it is set."
 	case class == telnyx.ClassForbidden:
 		fix = "In Mission Control, check the permissions of the key's user for 10DLC and numbers."
 	case class == telnyx.ClassAccount:

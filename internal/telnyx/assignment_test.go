@@ -59,7 +59,7 @@ func TestAssignment_NotFoundNeedsARouteThatExists(t *testing.T) {
 		"the guide's route":       {[]answer{odd, list, coded}, true, true, false, 3, "phoneNumberCampaign"},
 		"no route":                {[]answer{odd}, false, true, false, 2, "phoneNumberCampaign"},
 		"the other route refused": {[]answer{coded, {status: 403}}, false, false, false, 3, "phoneNumberCampaign"},
-		"an empty account":        {[]answer{coded}, true, true, false, 3, "phone_number_campaigns"},
+		"an empty account":        {[]answer{coded, coded, ok(`{"records":[]}`), coded}, true, true, false, 4, "phone_number_campaigns"},
 		"an empty object":         {[]answer{list, ok(`{}`)}, false, false, true, 2, "phone_number_campaigns"},
 		"null":                    {[]answer{list, ok(`null`)}, false, false, true, 2, "phone_number_campaigns"},
 		"an empty list":           {[]answer{list, ok(`{"data":[]}`)}, false, false, true, 2, "phone_number_campaigns"},

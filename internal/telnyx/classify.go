@@ -121,14 +121,15 @@ func Classify(err error) ErrorClass {
 
 // CheckKey makes a call that names no number and no campaign. An error of class
 // [ClassUnauthorized] or [ClassForbidden] says that Telnyx refuses the key itself. A key
-// that may not list brands may list numbers, so a 403 is asked about twice.
+// that may not list brands may list numbers, so a 403 is asked about twice. So is a 404,
+// which some lists without rows answer.
 //
 // OpenAPI: GET /10dlc/brand, GET /phone_numbers/messaging
 func (c *Client) CheckKey(ctx context.Context) error {
 	r := get(brandsRoute, "")
 	r.query = map[string][]string{"recordsPerPage": {"1"}}
 	_, err := call(ctx, c, r, func(page[Brand]) error { return nil })
-	if Classify(err) == ClassForbidden {
+	if Classify(err) == ClassForbidden || IsNotFound(err) {
 		r = get(settingsRoute, "")
 		r.query = map[string][]string{"page[size]": {"1"}}
 		_, err = call(ctx, c, r, func(page[Number]) error { return nil })

@@ -230,6 +230,7 @@ func (c *Client) exchange(r request, req *http.Request, end func()) (status int,
 	if err != nil {
 		return res.StatusCode, nil, &UnreadableError{Method: r.method, Route: r.route, Status: res.StatusCode, Err: err}
 	}
+	c.state().answered.Store(true)
 	return res.StatusCode, c.withoutKey(body), nil
 }
 

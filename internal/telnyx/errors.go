@@ -183,6 +183,10 @@ func (e *UnreadableError) Unwrap() error { return e.Err }
 // IsWhole reports whether the answer arrived whole, so that it is what Telnyx says.
 func (e *UnreadableError) IsWhole() bool { return e.whole }
 
+// ErrNoAPI is matched by the error of a list if Telnyx answers 404 to all lists, as it does
+// at a base URL without its version.
+var ErrNoAPI = errors.New("the API is not at this base URL")
+
 // IsNotFound reports whether err says that Telnyx has no such record: a 404 with
 // one of Telnyx's codes in it, or [CodeNotFound]. A 404 with another body does not count,
 // since it says nothing about the record: a gateway's page, the {"detail":"Not Found"} of

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -15,6 +16,9 @@ import (
 // learned is what a process found out about how Telnyx understands requests. Telnyx's
 // pages contradict each other, so nothing is assumed.
 type learned struct {
+	// answered says that Telnyx has answered a request with 2xx, so that the API is there.
+	answered atomic.Bool
+
 	mu      sync.Mutex
 	lists   map[string]*facts // by the first route of the list
 	forms   map[string]formFact

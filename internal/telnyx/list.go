@@ -148,7 +148,15 @@ func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) 
 			return Rows[T]{All: p.rows, Why: "it is longer than Greenlight reads", Began: p.began, Pages: p.pages}, err
 		case IsNotFound(err) && p.filtered() == 0 && len(p.tried) > 1 && !p.facts().seen:
 			// No route has the list, and the first answered with Telnyx's own 404: there are no
-			// rows. A route that does not exist answers differently.
+			// rows. A route that does not exist answers differently, except at a wrong base URL,
+			// where Telnyx has no API at all.
+			if !c.state().answered.Load() {
+				if err := c.CheckKey(ctx); IsNotFound(err) {
+					return Rows[T]{}, fmt.Errorf("%w: %w", ErrNoAPI, err)
+				} else if err != nil {
+					return Rows[T]{}, err
+				}
+			}
 			p.learn(func(f *facts) { f.works = true })
 			return Rows[T]{Complete: true, Began: p.began}, nil
 		case err != nil:

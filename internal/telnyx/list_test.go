@@ -364,8 +364,11 @@ func TestList_SaysWhenItBegan(t *testing.T) {
 func TestList_OfNothingSaysWhenItBegan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := (&world{}).client()
-		c.HTTPClient = &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		c.HTTPClient = &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
+			if strings.HasSuffix(r.URL.Path, "/phone_numbers/messaging") {
+				return respond(200, `{"data":[],"meta":{"total_results":0}}`), nil
+			}
 			return respond(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`), nil
 		})}
 		want := time.Now()
@@ -374,6 +377,18 @@ func TestList_OfNothingSaysWhenItBegan(t *testing.T) {
 			t.Errorf("began at %v, complete %v, %v; want %v", rows.Began, rows.Complete, err, want)
 		}
 	})
+}
+
+// At a base URL without /v2, Telnyx answers 404 to everything.
+func TestList_IsNotEmptyIfNothingElseIsThereEither(t *testing.T) {
+	t.Parallel()
+	c := (&world{}).client()
+	c.HTTPClient = &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		return respond(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`), nil
+	})}
+	if rows, err := c.Assignments(t.Context(), 0); rows.Complete || !errors.Is(err, ErrNoAPI) {
+		t.Errorf("complete %v, %v; want that the API is not there", rows.Complete, err)
+	}
 }
 
 func TestList_ThatIsReadAgainBeganWithItsLastReading(t *testing.T) {
