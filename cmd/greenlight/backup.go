@@ -110,7 +110,7 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 		}
 		kept, err := file.Restore(ctx, js, options)
 		if kept != "" {
-			fmt.Fprintf(out.Stderr, "What was there is kept in %s.\n", kept)
+			fmt.Fprintf(out.Stderr, "The replaced data is saved in %s.\n", kept)
 		}
 		if err != nil {
 			return err

@@ -22,5 +22,5 @@ func ownedByUs(folder string) error {
 	return nil
 }
 
-// syncDisks has the disks store what was written: NATS does not sync what it restores.
+// syncDisks writes all buffered file data to disk: NATS does not sync what it restores.
 func syncDisks() { syscall.Sync() }

@@ -218,7 +218,7 @@ func (f *File) check() error {
 // checkStream refuses a stream that is not the named one, is newer, or is damaged.
 func (f *File) checkStream(name string, s Stream) error {
 	if s.Config.Name != name {
-		return fmt.Errorf("%w: it has stream %q where %s is due", ErrDamaged, s.Config.Name, name)
+		return fmt.Errorf("%w: it has stream %q where %s is expected", ErrDamaged, s.Config.Name, name)
 	}
 	if err := events.CheckLayout(s.Config); err != nil {
 		return fmt.Errorf("cannot be restored: %w", err)

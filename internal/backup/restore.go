@@ -125,7 +125,7 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 			return err
 		})
 		if err != nil {
-			return "", fmt.Errorf("keep what is there: %w", err)
+			return "", fmt.Errorf("save the current data: %w", err)
 		}
 	}
 	if s.marker, err = s.mark(ctx, interrupted); err != nil {
@@ -157,8 +157,8 @@ func (s *restore) fits(ctx context.Context) error {
 	return nil
 }
 
-// isOlder reports whether a stream has data from before the backup. A cluster dates a
-// restored stream anew, but not its messages.
+// isOlder reports whether a stream has data from before the backup. In a cluster, a
+// restored stream has a new creation time, but its messages do not.
 func (s *restore) isOlder(i *jetstream.StreamInfo) bool {
 	return i.Created.Before(s.CreatedAt) || i.State.Msgs > 0 && i.State.FirstTime.Before(s.CreatedAt)
 }

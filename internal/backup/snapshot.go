@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// chunkSize is the size of the messages that have a snapshot, in bytes: NATS's default,
+	// chunkSize is the size of the messages that carry a snapshot, in bytes: NATS's default,
 	// far below its limit for a message.
 	chunkSize = 128 << 10
 	// chunkTimeout bounds the wait for one message. After the last, the server reads the

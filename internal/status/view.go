@@ -135,12 +135,16 @@ func (v *View) Run(ctx context.Context) error {
 	return nil
 }
 
-// keepUp follows the ledger until ctx ends, and calls lost when that ends with an error.
+// keepUp follows the ledger until ctx ends. It calls lost with the error that ended a watch,
+// but not again until the ledger could be read.
 func (v *View) keepUp(ctx context.Context, lost func(error)) {
+	isLost := false
 	for ctx.Err() == nil {
-		if err := v.follow(ctx); err != nil && ctx.Err() == nil {
+		current, err := v.follow(ctx)
+		if err != nil && ctx.Err() == nil && (current || !isLost) {
 			lost(err)
 		}
+		isLost = err != nil
 		select { // until there is a ledger, or it can be read again
 		case <-ctx.Done():
 		case <-time.After(viewPause):
@@ -148,9 +152,9 @@ func (v *View) keepUp(ctx context.Context, lost func(error)) {
 	}
 }
 
-// follow reads the ledger and follows its changes. Before the first assigner there is no
-// ledger, which is not an error.
-func (v *View) follow(ctx context.Context) error {
+// follow reads the ledger and follows its changes. current says that it was read to the end.
+// Before the first assigner there is no ledger, which is not an error.
+func (v *View) follow(ctx context.Context) (current bool, err error) {
 	opening, cancel := context.WithTimeout(ctx, v.config.Timeout)
 	defer cancel()
 	book, err := ledger.Open(opening, v.config.JetStream)
@@ -158,10 +162,10 @@ func (v *View) follow(ctx context.Context) error {
 		if _, _, loaded := v.Version(); !loaded {
 			v.change(func(*Contents) { v.loaded = true })
 		}
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	// A restarted server has forgotten the watch, which would notice that only later.
 	ctx, end := context.WithCancel(ctx)
@@ -178,7 +182,6 @@ func (v *View) follow(ctx context.Context) error {
 	// The old contents are shown until everything has been read again.
 	next := &Contents{}
 	next.clear()
-	current := false
 	put := func(change func(*Contents)) {
 		if !current {
 			change(next)
@@ -186,7 +189,7 @@ func (v *View) follow(ctx context.Context) error {
 		}
 		v.change(change)
 	}
-	return book.Follow(ctx, ledger.Follower{
+	err = book.Follow(ctx, ledger.Follower{
 		Campaign:        func(c ledger.Campaign) { put(func(x *Contents) { x.putCampaign(c) }) },
 		Number:          func(n ledger.Number) { put(func(x *Contents) { x.putNumber(n) }) },
 		CampaignDropped: func(id string) { put(func(x *Contents) { x.dropCampaign(id) }) },
@@ -203,6 +206,7 @@ func (v *View) follow(ctx context.Context) error {
 			})
 		},
 	})
+	return current, err
 }
 
 // change changes the contents and wakes those who wait for changes.
