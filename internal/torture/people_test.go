@@ -102,7 +102,7 @@ func (tr *trial) endHolds(which func(hold) bool) {
 // resumeAll resumes everything, if need be again and again.
 func (tr *trial) resumeAll() {
 	tr.until(20*time.Second, "everything is resumed", func() string {
-		if err := tr.resume(nil); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) && !errors.Is(err, jetstream.ErrBucketNotFound) {
+		if err := tr.resume(nil); err != nil { // a lost bucket is created again
 			return err.Error()
 		}
 		return ""
