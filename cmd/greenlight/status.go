@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -136,8 +137,10 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 		defer cancel()
 		ctx = bounded
 	}
-	show, end := c.screen(out.Stdout, js.Conn().IsConnected)
+	var silent atomic.Bool // JetStream may not answer on a connection that works
+	show, end := c.screen(out.Stdout, func() bool { return js.Conn().IsConnected() && !silent.Load() })
 	err := status.Follow(ctx, js, time.Now, func(all status.Snapshot) error {
+		silent.Store(false)
 		latest, found = c.about(all)
 		if !found {
 			return nil
@@ -161,6 +164,7 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 		}
 		return err
 	}, func(why string) {
+		silent.Store(true)
 		if app.Width(out.Stdout) == 0 || !c.Watch { // the screen says it
 			fmt.Fprintln(out.Stderr, why, "Waiting for the server.")
 		}
@@ -187,11 +191,11 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 
 // screen returns a function that shows a change, and one that restores the terminal. On
 // a terminal a change is drawn over the last one, otherwise it is printed below it.
-func (c *statusCommand) screen(w io.Writer, connected func() bool) (show func(status.Snapshot) error, end func()) {
+func (c *statusCommand) screen(w io.Writer, live func() bool) (show func(status.Snapshot) error, end func()) {
 	if c.JSON || app.Width(w) == 0 {
 		return func(s status.Snapshot) error { return c.show(w, s) }, func() {}
 	}
-	s := &screen{w: w, connected: connected, command: c.once()}
+	s := &screen{w: w, live: live, command: c.once()}
 	return s.show, s.end
 }
 
@@ -212,9 +216,9 @@ type screen struct {
 	latest  status.Snapshot
 	stop    chan struct{} // nil until something is drawn
 	ticking sync.WaitGroup
-	// connected reports whether changes can arrive. While it does not, lost is since when.
-	connected func() bool
-	lost      time.Time
+	// live reports whether changes can arrive. While it does not, lost is since when.
+	live func() bool
+	lost time.Time
 	// command shows what the screen has no room for.
 	command string
 }
@@ -241,7 +245,7 @@ func (s *screen) tick() {
 		case at := <-ticker.C:
 			s.mu.Lock()
 			switch {
-			case s.connected():
+			case s.live():
 				s.latest.At, s.lost = at.UTC(), time.Time{}
 			case s.lost.IsZero():
 				s.lost = at
@@ -257,7 +261,7 @@ func (s *screen) draw() error {
 	columns, rows := app.Size(s.w)
 	head := "Live at " + s.latest.At.In(time.Local).Format(time.TimeOnly) + "; stop with Ctrl-C.\n\n"
 	if !s.lost.IsZero() {
-		head = "NOT LIVE: no connection to NATS since " + s.lost.In(time.Local).Format(time.TimeOnly) + ". What follows is older.\n" +
+		head = "NOT LIVE: no answer from NATS since " + s.lost.In(time.Local).Format(time.TimeOnly) + ". What follows is older.\n" +
 			"Waiting for the server.\n\n"
 	}
 	options := textOptions(s.w)

@@ -113,6 +113,7 @@ func (o *objects) run(ctx context.Context) error {
 			missing = names
 			if missing != "" {
 				o.log.Error().Strs(telemetry.KeyMissing, now.missing).Msg("missing on the NATS server, deleted or lost; creating it again")
+				o.note(now) // a reader or another process may have created it by the next check
 				// The server may still be deleting its files. A stream that is created
 				// meanwhile acknowledges nothing (seen with nats-server 2.15.2).
 				continue

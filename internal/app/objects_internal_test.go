@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,4 +175,31 @@ func TestObjects_FillWhatIsLostWhileTheAssignerJoins(t *testing.T) {
 	if _, err := triggers.GetLastMsgForSubject(t.Context(), "assigner.schedule.resync"); errors.Is(err, jetstream.ErrMsgNotFound) {
 		t.Errorf("the schedule of resyncs: %v", err)
 	}
+}
+
+// A loss that only one check saw is filled: the consumer's reader was fast.
+func TestObjects_FillWhatOneCheckMissed(t *testing.T) {
+	t.Parallel()
+	o, _ := startObjects(t)
+	var log testkit.Buffer
+	o.log, o.every = zerolog.New(&log), 50*time.Millisecond
+	must(t, o.js.DeleteConsumer(t.Context(), events.StreamEvents, events.ConsumerAssigner))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- o.run(ctx) }()
+	says := func(words string) {
+		t.Helper()
+		testkit.Within(t, createTimeout, func() error {
+			if !strings.Contains(log.String(), words) {
+				return errors.New("the log says only\n" + log.String())
+			}
+			return nil
+		})
+	}
+	says("missing on the NATS server")
+	_, err := events.NewConsumer(t.Context(), o.js, events.Timing{}, func(error) {})
+	must(t, err)
+	says("everything on the NATS server exists again")
+	stop()
+	must(t, <-ended)
 }

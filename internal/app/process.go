@@ -72,7 +72,11 @@ func New(ctx context.Context, nc *nats.Conn, replicas int, log zerolog.Logger) (
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
 	nc.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { // its own would print between the lines of the log
-		log.Debug().Err(err).Msg("NATS reported an error of a subscription")
+		level := zerolog.DebugLevel
+		if errors.Is(err, nats.ErrPermissionViolation) { // it does not pass, and the request only times out
+			level = zerolog.WarnLevel
+		}
+		log.WithLevel(level).Err(err).Msg("NATS reported an error of the connection or a subscription")
 	})
 	build := ThisBuild()
 	log.Info().Str(telemetry.KeyVersion, build.Version).Str(telemetry.KeyCommit, build.Commit).Msg("Greenlight starts")

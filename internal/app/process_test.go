@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
@@ -169,6 +170,21 @@ func TestProcess_SaysThatNATSIsAway(t *testing.T) {
 		if !strings.Contains(body, want) {
 			t.Errorf("got %s, want it to say %q", body, want)
 		}
+	}
+}
+
+// A denied permission does not pass by itself, and a request only times out because of it.
+func TestNew_LogsADeniedPermissionAsAWarning(t *testing.T) {
+	t.Parallel()
+	nc := testkit.Connect(t, testkit.Embedded(t))
+	var log testkit.Buffer
+	_, err := app.New(t.Context(), nc, 1, zerolog.New(&log).Level(zerolog.WarnLevel))
+	must(t, err)
+	report := nc.ErrorHandler()
+	report(nc, nil, nats.ErrSlowConsumer)
+	report(nc, nil, fmt.Errorf("%w: publish to greenlight.event", nats.ErrPermissionViolation))
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "greenlight.event") {
+		t.Errorf("got the log %q, want only the denied permission", got)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -383,6 +384,33 @@ func TestSender_CreatesItsConsumerAgain(t *testing.T) {
 			until(t, "the next is sent", func() bool { return slices.Contains(to.taken(), "after") })
 		})
 	}
+}
+
+// awayServer lets a sender join once, then fails.
+type awayServer struct {
+	jetstream.JetStream
+	joins int
+}
+
+func (s *awayServer) CreateOrUpdateConsumer(context.Context, string, jetstream.ConsumerConfig) (jetstream.Consumer, error) {
+	if s.joins++; s.joins > 1 {
+		return nil, context.DeadlineExceeded
+	}
+	return nil, nil
+}
+
+// The consumer is joined every second, but an outage is logged once.
+func TestSender_LogsAnOutageOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		server := new(awayServer)
+		_, stop := run(t, server, new(receiver), &log)
+		time.Sleep(time.Minute)
+		stop()
+		if got := strings.Count(log.String(), "could not be read"); got != 1 || server.joins < 30 {
+			t.Errorf("%d warnings after joining %d times, want one:\n%s", got, server.joins, log.String())
+		}
+	})
 }
 
 func TestRetryAfter_Grows(t *testing.T) {

@@ -100,25 +100,31 @@ func (s *Sender) join(ctx context.Context) (jetstream.Consumer, error) {
 
 // Run sends notices until ctx ends; then it returns nil. The next sender sends the rest.
 func (s *Sender) Run(ctx context.Context) error {
+	isLost := false
 	for ctx.Err() == nil {
-		if err := s.pull(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn().Err(err).Msg("notices could not be read; trying again")
+		joined, err := s.pull(ctx)
+		if err != nil && ctx.Err() == nil {
+			if joined || !isLost { // once for each outage
+				s.log.Warn().Err(err).Msg("notices could not be read; trying again")
+			}
 			wait(ctx, joinWait)
 		}
+		isLost = err != nil
 	}
 	return nil
 }
 
-// pull sends one notice after the other until ctx ends or heartbeats are missing.
-func (s *Sender) pull(ctx context.Context) error {
+// pull sends one notice after the other until ctx ends or heartbeats are missing. Joined
+// reports that the server answered.
+func (s *Sender) pull(ctx context.Context) (joined bool, err error) {
 	consumer, err := s.join(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.PullExpiry(pullExpiry),
 		jetstream.PullHeartbeat(pullHeartbeat))
 	if err != nil {
-		return err
+		return true, err
 	}
 	defer messages.Stop()
 	for ctx.Err() == nil {
@@ -127,17 +133,17 @@ func (s *Sender) pull(ctx context.Context) error {
 		case ctx.Err() != nil:
 			s.giveBack(messages, msg)
 		case errors.Is(err, jetstream.ErrConsumerDeleted):
-			return nil // it is created again
+			return true, nil // it is created again
 		case errors.Is(err, jetstream.ErrNoHeartbeat):
 			s.giveBack(messages, nil)
-			return nil
+			return true, nil
 		case err != nil:
-			return err
+			return true, err
 		default:
 			s.handle(ctx, msg)
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // giveBack returns pulled notices that were not sent; otherwise the server waits for them

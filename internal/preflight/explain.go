@@ -12,13 +12,16 @@ import (
 )
 
 // Explain wraps the error of a command with what it means and what to do, if it is about
-// Telnyx's API or the command was interrupted. The client's errors never contain the API key.
+// Telnyx's API or the command was interrupted. Other errors may say what was done so far, so
+// an interruption is only added to them. The client's errors never contain the API key.
 func Explain(ctx context.Context, err error) error {
 	interrupted := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	isAnswer := telnyx.WasSent(err) || telnyx.IsRateLimited(err)
 	switch {
-	case ctx.Err() != nil && (isAnswer || interrupted):
+	case ctx.Err() != nil && isAnswer:
 		return fmt.Errorf("interrupted before everything was done: %w", context.Cause(ctx))
+	case ctx.Err() != nil && interrupted:
+		return fmt.Errorf("interrupted before everything was done: %w", err)
 	case !isAnswer:
 		return err
 	}

@@ -558,3 +558,21 @@ func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
 		t.Errorf("got %v, want that it was interrupted", err)
 	}
 }
+
+// An error that says what was done so far is not replaced because the command was stopped.
+func TestExplain_KeepsWhatAnInterruptedCommandSays(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancelCause(t.Context())
+	cause := fmt.Errorf("interrupt signal received: %w", context.Canceled) // as that of a signal
+	stop(cause)
+	const unfinished = "the restore is not complete, and Greenlight waits until it is repeated"
+	for _, ended := range []error{ctx.Err(), cause} {
+		err := preflight.Explain(ctx, fmt.Errorf("%s: %w", unfinished, ended))
+		if got := err.Error(); !strings.Contains(got, "interrupted") || !strings.Contains(got, unfinished) {
+			t.Errorf("got %q, want it to say that it was interrupted, and %q", got, unfinished)
+		}
+	}
+	if err := preflight.Explain(ctx, nil); err != nil {
+		t.Errorf("no error: got %v", err)
+	}
+}

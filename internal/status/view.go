@@ -25,6 +25,8 @@ const (
 	viewPause = time.Second
 	// viewEvery is the shortest time between two reports of changed records.
 	viewEvery = 250 * time.Millisecond
+	// askEvery is how often [Follow] asks whether the server answers, if nothing changes.
+	askEvery = 5 * time.Second
 	// maxFaults bounds the faults of plan files that are shown.
 	maxFaults = 50
 )
@@ -415,7 +417,7 @@ func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot,
 
 // Follow calls changed with a snapshot, and again whenever a record, the plans in force or
 // a hold has changed. It returns the first error of changed, or the cause if ctx ends. The
-// server pushes changes; Follow does not poll. If the server is lost after the first
+// server pushes changes; Follow only polls whether the server answers. If the server is lost after the first
 // snapshot, Follow calls lost with a sentence, once, and waits for it.
 func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, changed func(Snapshot) error, lost func(why string)) error {
 	v := NewView(ViewConfig{JetStream: js})
@@ -435,9 +437,10 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 	}
 	connection := js.Conn().StatusChanged()
 	defer js.Conn().RemoveStatusListener(connection)
+	seen := uint64(0) // the version that changed got; a loaded view has a later one
 	for first, isLost := true, false; ; first = false {
 		v.Refresh(ctx, 0)
-		_, next, _ := v.Version()
+		version, next, _ := v.Version()
 		unreachable := ""
 		v.Read(func(x *Contents) { unreachable = x.Unreachable })
 		switch {
@@ -445,20 +448,21 @@ func Follow(ctx context.Context, js jetstream.JetStream, now func() time.Time, c
 			return errors.Join(errors.New(unreachable), context.Cause(ctx))
 		case unreachable != "" && !isLost && ctx.Err() == nil:
 			lost(unreachable)
-		case unreachable == "":
+		case unreachable == "" && version != seen:
+			seen = version
 			if err := changed(v.Snapshot(now())); err != nil {
 				return err
 			}
 		}
 		isLost = unreachable != ""
-		var again <-chan time.Time
+		pause := askEvery
 		if isLost {
-			again = time.After(viewPause)
+			pause = viewPause
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-again:
+		case <-time.After(pause):
 		case <-connection:
 		case <-next:
 		}
