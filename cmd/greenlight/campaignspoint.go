@@ -74,8 +74,12 @@ func (c *campaignsPointCommand) Run(ctx context.Context, out output) error {
 	return work.run(ctx)
 }
 
-// readHold reads the hold. Where no assigner ever ran there is none.
+// readHold reads the hold. Where no assigner ever ran there is none. While a backup is
+// restored, the hold may be missing, so that is an error.
 func (c *campaignsPointCommand) readHold(ctx context.Context, js jetstream.JetStream) (ledger.Hold, error) {
+	if err := events.RefuseRestoring(ctx, js); err != nil {
+		return ledger.Hold{}, err
+	}
 	hold, err := ledger.ReadHold(ctx, js)
 	switch {
 	case !errors.Is(err, jetstream.ErrStreamNotFound):

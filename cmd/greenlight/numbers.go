@@ -62,7 +62,7 @@ func (w where) plansInForce(ctx context.Context) (known inForce) {
 	known.err = w.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
 		book, err := ledger.Open(ctx, js)
 		if err != nil {
-			return err
+			return events.WhyMissing(ctx, js, err)
 		}
 		campaigns, err := book.Campaigns(ctx)
 		if err != nil {
@@ -179,9 +179,12 @@ func (w writing) work(ctx context.Context, command string, use func(*assigner.Ma
 	return err
 }
 
-// checkAlone refuses to work beside an assigner whose ledger can be opened.
+// checkAlone refuses to work beside an assigner whose ledger can be opened, or is being restored.
 func (w writing) checkAlone(ctx context.Context) error {
 	err := w.ask(ctx, func(ctx context.Context, js jetstream.JetStream) error {
+		if err := events.RefuseRestoring(ctx, js); err != nil {
+			return err
+		}
 		_, err := ledger.Open(ctx, js)
 		return err
 	})
@@ -189,6 +192,8 @@ func (w writing) checkAlone(ctx context.Context) error {
 	switch {
 	case err == nil:
 		return errors.New("omit --standalone: Greenlight is running here")
+	case errors.Is(err, events.ErrRestoring):
+		return err
 	case unreachable, errors.Is(err, jetstream.ErrBucketNotFound):
 		return nil
 	}

@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"greenlight/internal/app"
 	"greenlight/internal/assigner"
+	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
@@ -567,5 +569,47 @@ func (w numbersWorld) until(want string, args ...string) {
 		if time.Now().After(deadline) {
 			w.t.Fatalf("%v: got stdout %q, stderr %q, want %q", args, stdout, stderr, want)
 		}
+	}
+}
+
+// While a restore is under way or interrupted, buckets may be missing and the hold unknown.
+func TestCommands_SayThatARestoreIsIncomplete(t *testing.T) {
+	t.Parallel()
+	w := newNumbersWorld(t, twoEntries)
+	w.number("+12125550142", diffProfile, "", "")
+	url, js := commandtest.StartNATS(t)
+	w.natsURL = url
+	_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: events.RestoreStream})
+	w.must(err)
+	point := "campaigns point --yes --url " + newHook
+	writing := []string{"numbers assign +12125550142 --campaign " + oldID, "numbers remove +12125550142 --yes", point}
+	for _, command := range writing {
+		writing = append(writing, command+" --standalone")
+	}
+	check := func(commands ...string) {
+		t.Helper()
+		for _, command := range commands {
+			stdout, stderr, code := w.greenlight(strings.Fields(command)...)
+			said := strings.Join(strings.Fields(stdout+" "+stderr), " ")
+			if code == 0 || !strings.Contains(strings.ToLower(said), "a backup is being restored, or that was interrupted") || !strings.Contains(said, "again") ||
+				strings.Contains(said, "--standalone") || strings.Contains(said, "has run") {
+				t.Errorf("%s: got %d, %q, want that a restore is incomplete and must be run again", command, code, said)
+			}
+		}
+	}
+	check(writing...)
+	check(point+" --dry-run", "status", "status --wait --timeout 5s", "why +12125550142", "hold", "resume", "trigger old", "doctor")
+
+	// With the ledger restored, the hold may still be missing. The marker is deleted meanwhile,
+	// because no bucket is created while it exists.
+	w.must(js.DeleteStream(t.Context(), events.RestoreStream))
+	_, err = ledger.Create(t.Context(), js, 1)
+	w.must(err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: events.RestoreStream})
+	w.must(err)
+	check(writing...)
+	check("doctor")
+	if writes := w.sim.Writes(); len(writes) > 0 {
+		t.Errorf("wrote %v", writes)
 	}
 }

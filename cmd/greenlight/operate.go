@@ -175,6 +175,7 @@ func writeLines(w io.Writer, sentences []string) error {
 // of the hold, which may be all that is left of a campaign. An unknown name is an error.
 func campaignsNamed(ctx context.Context, js jetstream.JetStream, what []string) (*ledger.Ledger, map[string]string, error) {
 	book, err := ledger.Open(ctx, js)
+	err = events.WhyMissing(ctx, js, err)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil, nil, fmt.Errorf("%w: %w", events.ErrNoAssigner, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
@@ -45,7 +46,8 @@ type Manual struct {
 }
 
 // NewManual opens the ledger. If there is none, the error matches
-// [jetstream.ErrBucketNotFound]. It uses the config's Telnyx, JetStream, Concurrency, Settle,
+// [jetstream.ErrBucketNotFound]. While a backup is restored, it matches [events.ErrRestoring],
+// even if the ledger exists, because the hold may be missing from it. It uses the config's Telnyx, JetStream, Concurrency, Settle,
 // PendingDeadline, Log and Now. Cause says who asks, for the records.
 func NewManual(ctx context.Context, config Config, cause string) (*Manual, error) {
 	m := &Manual{cause: cause, made: map[claimKey]ledger.NumberEntry{}}
@@ -53,6 +55,9 @@ func NewManual(ctx context.Context, config Config, cause string) (*Manual, error
 	config.Plans = m.plans.Load
 	a, err := Prepare(config)
 	if err != nil {
+		return nil, err
+	}
+	if err := events.RefuseRestoring(ctx, config.JetStream); err != nil {
 		return nil, err
 	}
 	if a.ledger, err = ledger.Open(ctx, config.JetStream); err != nil {

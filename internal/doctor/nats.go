@@ -42,6 +42,11 @@ func (n NATS) Check(ctx context.Context, r *Report) {
 		r.Add(noStream(err))
 		return
 	}
+	err = n.bounded(ctx, func(ctx context.Context) error { return events.RefuseRestoring(ctx, js) })
+	if errors.Is(err, events.ErrRestoring) {
+		r.Add(noStream(err)) // other checks would advise to start what waits for the restore
+		return
+	}
 	info, err := n.stream(ctx, js, events.StreamEvents)
 	if err != nil {
 		r.Add(noStream(err), Rights(n.rights(ctx, js)))

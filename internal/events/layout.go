@@ -48,7 +48,7 @@ type StreamLayout struct {
 // other error, an update could remove copies.
 func Layout(ctx context.Context, js jetstream.JetStream, stream string, replicas int) (StreamLayout, error) {
 	kept := StreamLayout{Replicas: max(replicas, 1), Metadata: map[string]string{layoutKey: strconv.Itoa(LayoutVersion), programKey: Program}}
-	if err := refuseRestoring(ctx, js); err != nil {
+	if err := RefuseRestoring(ctx, js); err != nil {
 		return kept, err
 	}
 	existing, err := js.Stream(ctx, stream)

@@ -29,7 +29,21 @@ func Restoring(ctx context.Context, js jetstream.JetStream) (bool, error) {
 	return true, nil
 }
 
-func refuseRestoring(ctx context.Context, js jetstream.JetStream) error {
+// WhyMissing returns an error that matches [ErrRestoring] if err says that a bucket or stream
+// is missing while a backup is restored. Otherwise it returns err.
+func WhyMissing(ctx context.Context, js jetstream.JetStream, err error) error {
+	if !errors.Is(err, jetstream.ErrBucketNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return err
+	}
+	if refused := RefuseRestoring(ctx, js); errors.Is(refused, ErrRestoring) {
+		return refused
+	}
+	return err
+}
+
+// RefuseRestoring returns an error that matches [ErrRestoring] and says what to do while a
+// backup is restored. After a failed lookup it returns that error, so that nothing is written.
+func RefuseRestoring(ctx context.Context, js jetstream.JetStream) error {
 	restoring, err := Restoring(ctx, js)
 	if err == nil && restoring {
 		err = fmt.Errorf("%w; Greenlight continues when it is complete: if no restore is running, run greenlight restore again", ErrRestoring)

@@ -307,6 +307,8 @@ func (v *View) natsCause(err error) string {
 	switch {
 	case !v.config.JetStream.Conn().IsConnected():
 		return "Greenlight is not connected to the NATS server and keeps trying to connect."
+	case errors.Is(err, events.ErrRestoring):
+		return "The ledger cannot be read: " + err.Error() + "."
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		return fmt.Sprintf("The NATS server did not answer within %v.", v.config.Timeout)
 	default:
@@ -338,6 +340,7 @@ func (s *Surroundings) ask(ctx context.Context, js jetstream.JetStream) (err err
 		}
 	}
 	book, err := ledger.Open(ctx, js)
+	err = events.WhyMissing(ctx, js, err)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil
 	}
@@ -407,7 +410,8 @@ func (v *View) load(ctx context.Context) error {
 	return v.contents.Surroundings.ask(ctx, v.config.JetStream)
 }
 
-// Read returns a snapshot, which is empty before the first assigner. It reads every
+// Read returns a snapshot, which is empty before the first assigner. If the ledger is missing
+// because it is being restored, the error matches [events.ErrRestoring]. It reads every
 // number, which takes seconds for hundreds of thousands.
 func Read(ctx context.Context, js jetstream.JetStream, now time.Time) (Snapshot, error) {
 	v := NewView(ViewConfig{JetStream: js})

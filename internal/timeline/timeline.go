@@ -90,9 +90,11 @@ type Timeline struct {
 }
 
 // OfNumber returns the timeline of a number in E.164 form. The error matches
-// [ErrUnknownNumber] if the ledger has no record of it, or does not exist yet.
+// [ErrUnknownNumber] if the ledger has no record of it, or does not exist yet, and
+// [events.ErrRestoring] if it is being restored.
 func OfNumber(ctx context.Context, js jetstream.JetStream, number string) (Timeline, error) {
 	book, err := ledger.Open(ctx, js)
+	err = events.WhyMissing(ctx, js, err)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return Timeline{}, fmt.Errorf("number %s: %w", number, ErrUnknownNumber)
 	}
