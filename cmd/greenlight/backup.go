@@ -13,6 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"greenlight/internal/app"
 	"greenlight/internal/assigner"
 	"greenlight/internal/backup"
 	"greenlight/internal/events"
@@ -44,7 +45,7 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 		}
 		report := out.Stdout
 		if c.File == standard {
-			report, err = out.Stderr, write(out.Stdout)
+			report, err = out.Stderr, write(app.Raw(out.Stdout))
 		} else {
 			err = backup.ToFile(c.File, write)
 		}
@@ -62,7 +63,7 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 
 type restoreCommand struct {
 	File    string `arg:"" help:"File that greenlight backup wrote, or - for standard input."`
-	Replace bool   `help:"Restore over data from before the backup too, which is not lost. It is kept in a second file."`
+	Replace bool   `help:"Replace data from before the backup too. It is saved in a second file."`
 	Keep    string `placeholder:"FILE" help:"Where to keep what is replaced. Default: FILE.before-<time>; for standard input, before-<time> in the data folder."`
 	where
 }

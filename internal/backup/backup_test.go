@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
@@ -320,13 +321,115 @@ func TestRestore_KeepsALaterHold(t *testing.T) {
 	}
 }
 
+// An interruption after the ledger's holds were restored, and before the later one was added.
+func TestRestore_KeepsALaterHoldThatTheBackupDoesNotHave(t *testing.T) {
+	t.Parallel()
+	js := filled(t)
+	book := ledgerOf(t, js)
+	must(t, book.Hold(t.Context(), []string{"c"}, ledger.HeldBy{By: "a", At: time.Now()}))
+	path := written(t, js)
+	must(t, book.Hold(t.Context(), nil, ledger.HeldBy{By: "b", At: time.Now(), Reason: "emergency"}))
+	options := backup.Options{Replace: true, Alone: true, Keep: path + ".before"}
+	whole, err := os.ReadFile(path)
+	must(t, err)
+	file := open(t, path)
+	damage(t, path, "KV_NUMBERS.snapshot")
+	if _, err := file.Restore(t.Context(), js, options); err == nil {
+		t.Fatal("it was not interrupted")
+	}
+	must(t, os.WriteFile(path, whole, 0o600))
+	if _, err = open(t, path).Restore(t.Context(), js, options); err != nil {
+		t.Fatal(err)
+	}
+	hold, err := ledger.ReadHold(t.Context(), js)
+	must(t, err)
+	if hold.All == nil || hold.All.Reason != "emergency" {
+		t.Errorf("got hold %+v, want the one that was in force", hold)
+	}
+}
+
+// damage changes a byte in the middle of a snapshot.
+func damage(t *testing.T, path, entry string) {
+	t.Helper()
+	archive, err := zip.OpenReader(path)
+	must(t, err)
+	defer archive.Close()
+	for _, e := range archive.File {
+		if e.Name != entry {
+			continue
+		}
+		at, err := e.DataOffset()
+		must(t, err)
+		at += int64(e.CompressedSize64) / 2
+		text, err := os.ReadFile(path)
+		must(t, err)
+		text[at] ^= 0xff
+		must(t, os.WriteFile(path, text, 0o600))
+	}
+}
+
+// Killed before it deleted anything, with and without the seal, a restore leaves no gap.
+func TestRestore_IsRepeatedIfNothingWasDeletedYet(t *testing.T) {
+	t.Parallel()
+	for _, sealed := range []bool{false, true} {
+		js := filled(t)
+		path := written(t, js)
+		stored := publish(t, js, "1", "2")
+		_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: events.RestoreStream, Subjects: []string{"greenlight.restore.>"}})
+		must(t, err)
+		stream, err := js.Stream(t.Context(), events.StreamEvents)
+		must(t, err)
+		config := stream.CachedInfo().Config
+		config.Sealed, config.AllowDirect = sealed, !sealed && config.AllowDirect
+		_, err = js.UpdateStream(t.Context(), config)
+		must(t, err)
+		_, err = open(t, path).Restore(t.Context(), js, backup.Options{Alone: true, Keep: path + ".before"})
+		must(t, err)
+		if got := int(count(t, js, events.StreamEvents)); got != 1+stored {
+			t.Errorf("sealed %t: %d events are in the stream, want that of the backup and %d others", sealed, got, stored)
+		}
+	}
+}
+
+// Others may be subscribed to every subject; only another restore is one.
+func TestRestore_IgnoresSubscribersToEverything(t *testing.T) {
+	t.Parallel()
+	js := filled(t)
+	path := written(t, js)
+	everything, err := js.Conn().Subscribe(">", func(*nats.Msg) {})
+	must(t, err)
+	defer everything.Unsubscribe()
+	_, err = open(t, path).Restore(t.Context(), js, backup.Options{Replace: true, Alone: true, Keep: path + ".before"})
+	must(t, err)
+}
+
+// Events between two backups are only in the marker of the newer one's restore.
+func TestRestore_RefusesAnOlderFileAfterAnInterruption(t *testing.T) {
+	t.Parallel()
+	js := filled(t)
+	older := written(t, js)
+	stored := publish(t, js, "1", "2")
+	path := written(t, js)
+	options := backup.Options{Replace: true, Alone: true, Keep: path + ".before"}
+	half(t, js, path, options)
+	if _, err := open(t, older).Restore(t.Context(), js, options); err == nil || !strings.Contains(err.Error(), "nothing was changed: the restore that was interrupted had a newer backup") {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	_, err := open(t, path).Restore(t.Context(), js, options)
+	must(t, err)
+	if got := int(count(t, js, events.StreamEvents)); got != 1+stored {
+		t.Errorf("%d events are in the stream, want %d", got, 1+stored)
+	}
+}
+
 // A request may take effect after its claim was deleted. Until then nothing is deleted.
 func TestRestore_WaitsForRequestsUnderWay(t *testing.T) {
 	t.Parallel()
 	js := filled(t)
 	path := written(t, js)
 	_, err := ledgerOf(t, js).PutNumber(t.Context(), ledger.NumberEntry{}, ledger.Number{
-		Number: "+12125550143", CampaignID: "c", State: ledger.Attaching, ClaimedAt: time.Now(), Since: time.Now(),
+		Number: "+12125550143", CampaignID: "c", State: ledger.Pending, ClaimedAt: time.Now(), Since: time.Now(),
+		Request: ledger.Request{At: time.Now(), Outcome: ledger.Accepted},
 	})
 	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -346,7 +449,7 @@ func TestRestore_RefusesWhatDoesNotFit(t *testing.T) {
 	js := filled(t)
 	path := written(t, js)
 	_, err := open(t, path).Restore(t.Context(), js, backup.Options{Replace: true, Keep: path + ".before", Room: 1 << 20})
-	if !errors.Is(err, backup.ErrNoRoom) || !strings.Contains(err.Error(), "nothing was changed: there is not enough room: the disk has 1 MB free, and 16 MB are needed") {
+	if !errors.Is(err, backup.ErrNoRoom) || !strings.Contains(err.Error(), "nothing was changed: there is not enough room: the disk has 1 MB free, and 17 MB are needed") {
 		t.Errorf("got %v, want %v", err, backup.ErrNoRoom)
 	}
 	if count(t, js, events.StreamEvents) != 1 || publish(t, js, "later") != 1 {

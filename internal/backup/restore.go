@@ -23,9 +23,13 @@ const (
 	subjectEvent = "greenlight.restore.event."
 )
 
+// latestEvent, in the marker's metadata, is the time of the backup's latest event.
+const latestEvent = "latest_event"
+
 const (
 	// subjectAlive is answered by a restore that is under way.
 	subjectAlive = "greenlight.restoring"
+	alive        = "a restore is under way"
 	aliveTimeout = 2 * time.Second
 	// noticeable is how long replaced streams are missing, so that running processes notice it
 	// and read everything again. They check for streams and buckets every one or two seconds,
@@ -86,25 +90,23 @@ func (f *File) Restore(ctx context.Context, js jetstream.JetStream, o Options) (
 	return kept, nil
 }
 
-// lock refuses a second restore. The returned subscription answers those that follow.
+// lock refuses a second restore. The returned subscription answers those that follow. Others
+// may be subscribed to every subject, so only our answer counts.
 func (s *restore) lock(ctx context.Context) (*nats.Subscription, error) {
-	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+	asked, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	_, err := s.js.Conn().RequestWithContext(ctx, subjectAlive, nil)
-	if err == nil {
+	answer, err := s.js.Conn().RequestWithContext(asked, subjectAlive, nil)
+	switch {
+	case err == nil && string(answer.Data) == alive:
 		return nil, ErrBusy
+	case err != nil && !errors.Is(err, nats.ErrNoResponders) && asked.Err() == nil, ctx.Err() != nil:
+		return nil, fmt.Errorf("look for another restore: %w", errors.Join(err, ctx.Err()))
 	}
-	if !errors.Is(err, nats.ErrNoResponders) {
-		return nil, fmt.Errorf("look for another restore: %w", err)
-	}
-	return s.js.Conn().Subscribe(subjectAlive, func(msg *nats.Msg) { _ = msg.Respond(nil) })
+	return s.js.Conn().Subscribe(subjectAlive, func(msg *nats.Msg) { _ = msg.Respond([]byte(alive)) })
 }
 
 // prepare does what can fail before anything is replaced, and creates the marker.
 func (s *restore) prepare(ctx context.Context) (kept string, err error) {
-	if err := s.fits(ctx); err != nil {
-		return "", err
-	}
 	interrupted, err := events.Restoring(ctx, s.js)
 	if err != nil {
 		return "", err
@@ -115,6 +117,9 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 	}
 	if !interrupted && !s.options.Replace && slices.ContainsFunc(found, s.isOlder) {
 		return "", fmt.Errorf("%w; to replace it, add --replace", ErrInPlace)
+	}
+	if err := s.fits(ctx, found); err != nil {
+		return "", err
 	}
 	// An interrupted restore kept what was there before it sealed EVENTS, which it restores last.
 	inUse := len(found) > 0 && found[0].Config.Name == events.StreamEvents && !found[0].Config.Sealed
@@ -128,14 +133,13 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 			return "", fmt.Errorf("save the current data: %w", err)
 		}
 	}
-	if s.marker, err = s.mark(ctx, interrupted); err != nil {
-		return kept, fmt.Errorf("create stream %s: %w", events.RestoreStream, err)
-	}
-	return kept, nil
+	s.marker, err = s.mark(ctx, interrupted)
+	return kept, err
 }
 
-// fits returns an error if the server would refuse the streams or has no room for them.
-func (s *restore) fits(ctx context.Context) error {
+// fits returns an error if the server would refuse the streams or has no room for them, and
+// for the events that are carried over and the file of what is replaced.
+func (s *restore) fits(ctx context.Context, found []*jetstream.StreamInfo) error {
 	if err := events.MayRestore(ctx, s.js.Conn(), events.StreamEvents); err != nil {
 		return err
 	}
@@ -143,15 +147,21 @@ func (s *restore) fits(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the limits of the NATS account: %w", err)
 	}
-	size := int64(0)
+	size, later, replaced := int64(0), int64(0), int64(0)
 	for _, stream := range s.Streams {
 		size += int64(stream.State.Bytes)
 	}
-	if most := account.Limits.MaxStore; most > 0 && most < size {
-		return fmt.Errorf("%w: the backup has %d MB, and the NATS account may store %d MB", ErrNoRoom, size>>20, most>>20)
+	for _, info := range found {
+		replaced += int64(info.State.Bytes)
+		if info.Config.Name == events.StreamEvents {
+			later = int64(info.State.Bytes)
+		}
+	}
+	if limit := account.Limits.MaxStore; limit > 0 && limit < size+later {
+		return fmt.Errorf("%w: backup and later events have %d MB, and the NATS account may store %d MB", ErrNoRoom, (size+later)>>20, limit>>20)
 	}
 	// Deleted messages may take as much in the files as the others.
-	if needed := 2*size + roomToSpare; s.options.Room > 0 && s.options.Room < needed {
+	if needed := 2*size + later + replaced + roomToSpare; s.options.Room > 0 && s.options.Room < needed {
 		return fmt.Errorf("%w: the disk has %d MB free, and %d MB are needed", ErrNoRoom, s.options.Room>>20, needed>>20)
 	}
 	return nil
@@ -163,20 +173,35 @@ func (s *restore) isOlder(i *jetstream.StreamInfo) bool {
 	return i.Created.Before(s.CreatedAt) || i.State.Msgs > 0 && i.State.FirstTime.Before(s.CreatedAt)
 }
 
-// mark creates the marker, or returns that of an interrupted restore.
+// mark creates the marker, or returns that of an interrupted restore, which has only events
+// that are later than that restore's backup.
 func (s *restore) mark(ctx context.Context, interrupted bool) (jetstream.Stream, error) {
 	if interrupted {
-		return s.js.Stream(ctx, events.RestoreStream)
+		marker, err := s.js.Stream(ctx, events.RestoreStream)
+		if err != nil {
+			return nil, fmt.Errorf("look up stream %s: %w", events.RestoreStream, err)
+		}
+		latest, err := time.Parse(time.RFC3339Nano, marker.CachedInfo().Config.Metadata[latestEvent])
+		if err == nil && s.Streams[0].State.LastTime.Before(latest) {
+			return nil, errors.New("the restore that was interrupted had a newer backup, and events since then would be lost; repeat it with that file")
+		}
+		return marker, nil
 	}
 	marker, err := s.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: events.RestoreStream, Description: "A backup is being restored", Subjects: []string{subjectHold, subjectEvent + ">"},
 		Storage: jetstream.FileStorage, Replicas: copies(s.js.Conn(), s.Streams[0]),
-		Metadata: map[string]string{"id": nats.NewInbox()}, // of two at the same time, one is refused
+		Metadata: map[string]string{
+			"id":        nats.NewInbox(), // of two at the same time, one is refused
+			latestEvent: s.Streams[0].State.LastTime.Format(time.RFC3339Nano),
+		},
 	})
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 		return nil, ErrBusy
 	}
-	return marker, err
+	if err != nil {
+		return nil, fmt.Errorf("create stream %s: %w", events.RestoreStream, err)
+	}
+	return marker, nil
 }
 
 // replace carries over what must not get lost, deletes the streams, and restores them.
@@ -232,7 +257,8 @@ func (s *restore) seal(ctx context.Context, config jetstream.StreamConfig) error
 	return nil
 }
 
-// carryHold copies the hold to the marker.
+// carryHold copies the hold to the marker. After an interruption, the marker already has a
+// hold, and the one that is read may be from the backup; see [restore.amend].
 func (s *restore) carryHold(ctx context.Context) error {
 	hold, err := ledger.ReadHold(ctx, s.js)
 	if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && hold.IsZero() {
@@ -258,7 +284,7 @@ func (s *restore) carryEvents(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return events.LaterEvents(ctx, stream, s.Streams[0].State.LastTime, func(msg *nats.Msg) error {
+	return events.LaterEvents(ctx, stream, s.Streams[0].State, func(msg *nats.Msg) error {
 		msg.Subject = subjectEvent + msg.Subject
 		_, err := s.js.PublishMsg(ctx, msg)
 		return err
@@ -299,7 +325,7 @@ func (s *restore) fill(ctx context.Context) error {
 	return nil
 }
 
-// amend adds the hold in the marker, and the time of the restore, to the restored ledger.
+// amend adds the holds in the marker, and the time of the restore, to the restored ledger.
 func (s *restore) amend(ctx context.Context) error {
 	book, err := ledger.Open(ctx, s.js)
 	if err != nil {
@@ -308,35 +334,38 @@ func (s *restore) amend(ctx context.Context) error {
 	if err := book.NoteRestored(ctx, time.Now()); err != nil {
 		return err
 	}
-	carried, err := s.marker.GetLastMsgForSubject(ctx, subjectHold)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil
-	}
-	var hold ledger.Hold
-	if err == nil {
-		err = json.Unmarshal(carried.Data, &hold)
-	}
-	if err != nil {
-		return fmt.Errorf("read the hold that was carried over: %w", err)
-	}
-	return book.Restore(ctx, hold, true)
+	return s.carried(ctx, subjectHold, func(msg *jetstream.RawStreamMsg) error {
+		var hold ledger.Hold
+		if err := json.Unmarshal(msg.Data, &hold); err != nil {
+			return fmt.Errorf("read the hold that was carried over: %w", err)
+		}
+		return book.Restore(ctx, hold, true) // it keeps the newer one
+	})
 }
 
 // returnEvents publishes the events in the marker.
 func (s *restore) returnEvents(ctx context.Context) error {
+	return s.carried(ctx, subjectEvent+">", func(carried *jetstream.RawStreamMsg) error {
+		msg := &nats.Msg{Subject: strings.TrimPrefix(carried.Subject, subjectEvent), Header: carried.Header, Data: carried.Data}
+		_, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(events.StreamEvents))
+		return err
+	})
+}
+
+// carried visits the marker's messages of a subject.
+func (s *restore) carried(ctx context.Context, subject string, visit func(*jetstream.RawStreamMsg) error) error {
 	for sequence := uint64(1); ; sequence++ {
-		carried, err := s.marker.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subjectEvent+">"))
+		msg, err := s.marker.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subject))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return nil
 		}
 		if err != nil {
+			return fmt.Errorf("read stream %s: %w", events.RestoreStream, err)
+		}
+		if err := visit(msg); err != nil {
 			return err
 		}
-		msg := &nats.Msg{Subject: strings.TrimPrefix(carried.Subject, subjectEvent), Header: carried.Header, Data: carried.Data}
-		if _, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(events.StreamEvents)); err != nil {
-			return err
-		}
-		sequence = carried.Sequence
+		sequence = msg.Sequence
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -33,14 +32,16 @@ func Restoring(ctx context.Context, js jetstream.JetStream) (bool, error) {
 func refuseRestoring(ctx context.Context, js jetstream.JetStream) error {
 	restoring, err := Restoring(ctx, js)
 	if err == nil && restoring {
-		err = fmt.Errorf("%w; Greenlight continues when it is complete: if it does not run any more, run greenlight restore again", ErrRestoring)
+		err = fmt.Errorf("%w; Greenlight continues when it is complete: if no restore is running, run greenlight restore again", ErrRestoring)
 	}
 	return err
 }
 
-// LaterEvents visits the events that the stream got after a time, as they were published. It
-// must not allow direct reads: those may be answered by a copy that lags behind.
-func LaterEvents(ctx context.Context, stream jetstream.Stream, after time.Time, visit func(*nats.Msg) error) error {
+// LaterEvents visits the events that the stream got after it was in a state, or in a stream
+// that replaced it, as they were published. The time alone does not say so: clocks may be set
+// back. The stream must not allow direct reads: those may be answered by a copy that lags
+// behind.
+func LaterEvents(ctx context.Context, stream jetstream.Stream, was jetstream.StreamState, visit func(*nats.Msg) error) error {
 	for sequence := uint64(1); ; sequence++ {
 		stored, err := stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subjectEvents+">"))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -50,7 +51,7 @@ func LaterEvents(ctx context.Context, stream jetstream.Stream, after time.Time, 
 			return fmt.Errorf("read stream %s: %w", StreamEvents, err)
 		}
 		sequence = stored.Sequence
-		if !stored.Time.After(after) {
+		if stored.Sequence <= was.LastSeq && !stored.Time.After(was.LastTime) {
 			continue
 		}
 		maps.DeleteFunc(stored.Header, func(key string, _ []string) bool {
