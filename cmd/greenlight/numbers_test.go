@@ -513,9 +513,12 @@ func TestCommands_SayWhatToDoAboutTelnyxsRefusal(t *testing.T) {
 			t.Errorf("%s: got %d, %q, want %q", command, code, stderr, want)
 		}
 		w.sim.ClearFaults()
-		w.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`), PathPrefix: "/10dlc"})
-		if _, stderr, code := w.greenlight(strings.Fields(command)...); strings.Contains(stderr, "10010") && !strings.Contains(stderr, ". Details: ") {
-			t.Errorf("%s without permission: got %d, %q, want advice", command, code, stderr)
+		for _, prefix := range []string{"/10dlc", "/webhook_deliveries"} { // without these permissions
+			w.sim.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(403, `{"errors":[{"code":"10010","title":"Authorization failed"}]}`), PathPrefix: prefix})
+		}
+		_, stderr, code = w.greenlight(strings.Fields(command)...)
+		if advice := "check the permissions of the key's user for 10DLC and numbers. Details: "; code != 1 || !strings.Contains(stderr, advice) || !strings.Contains(stderr, "10010") {
+			t.Errorf("%s without permission: got %d, %q, want code 10010 and %q", command, code, stderr, advice)
 		}
 		w.sim.ClearFaults()
 	}

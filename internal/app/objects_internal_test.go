@@ -129,6 +129,9 @@ func TestObjects_FillWhatAnotherProcessCreated(t *testing.T) {
 			filled := 0
 			o.recreated = func(context.Context) { filled++ }
 			must(t, o.js.DeleteStream(t.Context(), stream))
+			if o.ready(t.Context()) == nil {
+				t.Errorf("ready while %s is missing", stream)
+			}
 			_, err := ledger.Create(t.Context(), o.js, 1)
 			must(t, err)
 			_, err = notice.NewPublisher(t.Context(), o.js, 1)

@@ -41,13 +41,8 @@ func TestTLS_HalfAHandshakeTimesOutLikeHalfARequest(t *testing.T) {
 	for range 9 {
 		dial(t, listener.Addr().String()).send(half)
 	}
-	testkit.Within(t, 10*time.Second, func() error { // on a busy machine it may be cut off too
-		answer, err := client.Get("https://" + listener.Addr().String())
-		if err != nil {
-			return err
-		}
-		return answer.Body.Close()
-	})
+	client.Timeout = servePatience
+	testkit.Within(t, servePatience, func() error { return served(client, "https://"+listener.Addr().String()) })
 	client.CloseIdleConnections()
 	stop()
 	must(t, <-ended)

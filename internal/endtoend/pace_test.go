@@ -17,8 +17,7 @@ import (
 // each are being attached, more than the number of concurrent calls.
 func TestPace_ASmallCampaignIsNotStuckBehindLargeOnes(t *testing.T) {
 	t.Parallel()
-	const large, small = 8, "51515151-907b-43a9-8ada-ba1dc8335b07"
-	each := sized(400)
+	const large, each, small = 8, 400, "51515151-907b-43a9-8ada-ba1dc8335b07"
 	w := newWorld(t, telnyxsim.Options{AssignDelay: telnyxsim.Never, Latency: 5 * time.Millisecond, MaxNumbersPerCampaign: each})
 	w.config.Telnyx.Limiter = telnyx.NewLimiter(telnyx.LimiterConfig{Ceiling: 400, Concurrency: 8})
 	w.config.Concurrency = 4

@@ -33,7 +33,7 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 	stop := serve()
 	t.Cleanup(func() { stop() })
 	var nc *nats.Conn
-	testkit.Within(t, 30*time.Second, func() (err error) {
+	testkit.Within(t, patience, func() (err error) {
 		nc, err = events.Connect("nats://127.0.0.1:"+port, "test")
 		return err
 	})
@@ -65,7 +65,7 @@ func TestConsumer_EndsWhenTheServerHasLostIt(t *testing.T) {
 		if !errors.Is(err, jetstream.ErrConsumerNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			t.Errorf("Run: %v, want that the consumer is gone", err)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		t.Error("it still pulls from a consumer that is gone")
 		cancel()
 		<-ended
@@ -88,7 +88,7 @@ func TestConsumer_IsCreatedAgain(t *testing.T) {
 			js, _ := startStreams(t)
 			publish(t, js, "id-1")
 			deliveries, _ := run(t, js)
-			lost := next(t, deliveries, 5*time.Second)
+			lost := next(t, deliveries)
 			if err := lose(t.Context(), js); err != nil {
 				t.Fatal(err)
 			}
@@ -97,12 +97,12 @@ func TestConsumer_IsCreatedAgain(t *testing.T) {
 			var last *events.Delivery
 			open := 0
 			for ; last == nil || last.Header[jetstream.MsgIDHeader][0] != "id-3"; open++ {
-				last = next(t, deliveries, 10*time.Second)
+				last = next(t, deliveries)
 			}
 			if err := errors.Join(lost.Done(), last.Done()); err != nil {
 				t.Error(err) // settling what is gone does nothing
 			}
-			testkit.Within(t, 5*time.Second, func() error { // the server has taken in the second
+			testkit.Within(t, patience, func() error { // the server has taken in the second
 				consumer, err := js.Consumer(t.Context(), events.StreamEvents, events.ConsumerAssigner)
 				if err != nil {
 					return err

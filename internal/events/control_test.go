@@ -38,7 +38,7 @@ func TestTakeOverPause_StoresBeforeItResumes(t *testing.T) {
 	if paused, err := events.MigratePause(t.Context(), js, store); !paused || err != nil {
 		t.Errorf("a pause: got %t, %v", paused, err)
 	}
-	if d := next(t, deliveries, 10*time.Second); d.Done() != nil || d.Sequence != 1 {
+	if d := next(t, deliveries); d.Done() != nil || d.Sequence != 1 {
 		t.Errorf("got message %d, want 1", d.Sequence)
 	}
 }
@@ -48,7 +48,7 @@ func TestRequeue_StoresTheMessageAgainAndMarksIt(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
-	if err := next(t, deliveries, 5*time.Second).DeadLetter(t.Context(), "look_failed", "why"); err != nil {
+	if err := next(t, deliveries).DeadLetter(t.Context(), "look_failed", "why"); err != nil {
 		t.Fatal(err)
 	}
 	var letters []events.StoredLetter
@@ -61,7 +61,7 @@ func TestRequeue_StoresTheMessageAgainAndMarksIt(t *testing.T) {
 	if err := events.Requeue(t.Context(), js, letters[0], ""); err != nil {
 		t.Fatal(err)
 	}
-	d := next(t, deliveries, 5*time.Second)
+	d := next(t, deliveries)
 	if got := nats.Header(d.Header).Get(events.HeaderRequeued); got != "1" || d.About != verified("x").About || string(d.Body) != string(verified("x").Body) {
 		t.Errorf("got %s %q, requeued from %q", d.Subject, d.Body, got)
 	}
@@ -95,7 +95,7 @@ func TestRequeue_OfANumberTriggersItsCampaign(t *testing.T) {
 		t.Fatal(err)
 	}
 	deliveries, _ := run(t, js)
-	if d := next(t, deliveries, 5*time.Second); d.Kind != events.KindCampaign || d.About != "C6X6M95" || d.Done() != nil {
+	if d := next(t, deliveries); d.Kind != events.KindCampaign || d.About != "C6X6M95" || d.Done() != nil {
 		t.Errorf("got %s %s", d.Kind, d.About)
 	}
 }
@@ -106,14 +106,14 @@ func TestDeadLetter_ThatCannotBeStoredIsDeliveredAgain(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
-	first := next(t, deliveries, 5*time.Second)
+	first := next(t, deliveries)
 	if err := js.DeleteStream(t.Context(), events.StreamDeadLetters); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.DeadLetter(t.Context(), "look_failed", "why"); err == nil {
 		t.Fatal("stored a dead letter without a stream for it")
 	}
-	again := next(t, deliveries, 10*time.Second)
+	again := next(t, deliveries)
 	if again.Sequence != first.Sequence || again.Attempt != 2 {
 		t.Errorf("got message %d, attempt %d, want message %d, attempt 2", again.Sequence, again.Attempt, first.Sequence)
 	}
@@ -128,7 +128,7 @@ func TestRequeue_KeepsTheLetterWhenItsMessageCannotBeStored(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, stop := run(t, js)
-	if err := next(t, deliveries, 5*time.Second).DeadLetter(t.Context(), "no_reason", "why"); err != nil {
+	if err := next(t, deliveries).DeadLetter(t.Context(), "no_reason", "why"); err != nil {
 		t.Fatal(err)
 	}
 	stop()

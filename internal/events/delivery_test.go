@@ -19,7 +19,7 @@ func TestConsumer_KeepsDeliveriesOpenWhileADeadLetterIsStored(t *testing.T) {
 	publish(t, js, "id-1")
 	publish(t, js, "id-2")
 	deliveries, _ := run(t, js)
-	slow, other := next(t, deliveries, 5*time.Second), next(t, deliveries, 5*time.Second)
+	slow, other := next(t, deliveries), next(t, deliveries)
 	if err := js.DeleteStream(t.Context(), events.StreamDeadLetters); err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func TestConsumer_KeepsDeliveriesOpenWhileADeadLetterIsStored(t *testing.T) {
 	<-unanswered
 	acks := subscribe(t, js.Conn(), "$JS.ACK.EVENTS.assigner.>")
 	waiting := map[uint64]bool{slow.Sequence: true, other.Sequence: true}
-	for deadline := time.After(10 * time.Second); len(waiting) > 0; {
+	for deadline := time.After(patience); len(waiting) > 0; {
 		select {
 		case ack := <-acks:
 			if string(ack.Data) != "+WPI" {
@@ -76,7 +76,7 @@ func TestDelivery_AgeUsesTheServersClock(t *testing.T) {
 			js, _ := startStreams(t)
 			publish(t, js, "id-1")
 			deliveries, _ := run(t, js)
-			d := next(t, deliveries, 5*time.Second)
+			d := next(t, deliveries)
 			d.TestOnlyClock(func() time.Time { return time.Now().Add(off) })
 			age, err := d.Age(t.Context())
 			if err != nil {

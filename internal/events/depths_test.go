@@ -14,7 +14,7 @@ import (
 // depths waits until the server reports the wanted depths.
 func depths(t *testing.T, js jetstream.JetStream, what string, want func(events.Depths) bool) events.Depths {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		d, err := events.ReadDepths(t.Context(), js)
 		if err != nil {
 			t.Fatal(err)

@@ -31,6 +31,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
 }
 
+// patience bounds a wait for what comes soon. Only a test that fails waits that long.
+const patience = 30 * time.Second
+
 // quick is a timing for fast takeovers.
 var quick = events.Timing{AckWait: 1500 * time.Millisecond, PinnedTTL: 2 * time.Second, PullExpiry: time.Second}
 
@@ -73,13 +76,13 @@ func run(t *testing.T, js jetstream.JetStream) (deliveries <-chan *events.Delive
 	return ch, stop
 }
 
-func next(t *testing.T, deliveries <-chan *events.Delivery, within time.Duration) *events.Delivery {
+func next(t *testing.T, deliveries <-chan *events.Delivery) *events.Delivery {
 	t.Helper()
 	select {
 	case d := <-deliveries:
 		return d
-	case <-time.After(within):
-		t.Fatalf("no delivery within %s", within)
+	case <-time.After(patience):
+		t.Fatalf("no delivery within %s", patience)
 		return nil
 	}
 }
@@ -103,7 +106,7 @@ func TestPublish_KeepsBodyAndProof(t *testing.T) {
 		t.Errorf("got receipt %+v, want %+v", receipt, want)
 	}
 	deliveries, _ := run(t, js)
-	d := next(t, deliveries, 5*time.Second)
+	d := next(t, deliveries)
 	if got, want := string(d.Body), "{ \"data\": 1 }\n"; got != want {
 		t.Errorf("got body %q, want %q", got, want)
 	}
@@ -223,13 +226,13 @@ func TestConsumer_DeliversAgainAfterRetry(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
-	first := next(t, deliveries, 5*time.Second)
+	first := next(t, deliveries)
 	last := first
 	for attempt := 2; attempt <= 12; attempt++ { // the server must never give up
 		if err := last.Retry(time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
-		last = next(t, deliveries, 5*time.Second)
+		last = next(t, deliveries)
 		if last.Attempt != attempt || last.Sequence != first.Sequence {
 			t.Errorf("got attempt %d of message %d, want attempt %d of %d", last.Attempt, last.Sequence, attempt, first.Sequence)
 		}
@@ -247,7 +250,7 @@ func TestConsumer_DoesNotRedeliverOpenMessages(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
-	d := next(t, deliveries, 5*time.Second)
+	d := next(t, deliveries)
 	select {
 	case again := <-deliveries:
 		t.Fatalf("attempt %d came while the first was open", again.Attempt)
@@ -263,16 +266,16 @@ func TestConsumer_OneProcessWorksAndHandsOverAtOnce(t *testing.T) {
 	js, connect := startStreams(t)
 	publish(t, js, "id-1")
 	first, stopFirst := run(t, js)
-	open := next(t, first, 5*time.Second)
+	open := next(t, first)
 	second, _ := run(t, connect())
 	publish(t, js, "id-2")
-	if d := next(t, first, 5*time.Second); d.Done() != nil || d.Sequence != 2 {
+	if d := next(t, first); d.Done() != nil || d.Sequence != 2 {
 		t.Errorf("the standing consumer got message %d, want 2", d.Sequence)
 	}
 
 	stopFirst()
 	start := time.Now()
-	d := next(t, second, 5*time.Second)
+	d := next(t, second)
 	if d.Sequence != open.Sequence || d.Attempt != 2 {
 		t.Errorf("the standby got message %d, attempt %d; want %d, attempt 2", d.Sequence, d.Attempt, open.Sequence)
 	}
@@ -287,7 +290,7 @@ func TestConsumer_StoresTheDeadLetterBeforeItEndsTheMessage(t *testing.T) {
 	js, _ := startStreams(t)
 	publish(t, js, "id-1")
 	deliveries, _ := run(t, js)
-	d := next(t, deliveries, 5*time.Second)
+	d := next(t, deliveries)
 
 	if err := js.DeleteStream(t.Context(), events.StreamDeadLetters); err != nil {
 		t.Fatal(err)
@@ -342,7 +345,7 @@ func TestTrigger_ReachesTheConsumer(t *testing.T) {
 		if err := publisher.Trigger(t.Context(), want.kind, want.about); err != nil {
 			t.Fatal(err)
 		}
-		d := next(t, deliveries, 5*time.Second)
+		d := next(t, deliveries)
 		if d.Kind != want.kind || d.About != want.about {
 			t.Errorf("got %s %q, want %s %q", d.Kind, d.About, want.kind, want.about)
 		}
@@ -368,7 +371,7 @@ func TestScheduleResync_RepeatsAndIsNotPostponed(t *testing.T) {
 		t.Errorf("the same schedule was written again (sequence %d after %d)", last, scheduled)
 	}
 	for range 2 {
-		d := next(t, deliveries, 5*time.Second)
+		d := next(t, deliveries)
 		if d.Kind != events.KindResync {
 			t.Errorf("got %s, want a resync", d.Kind)
 		}
@@ -399,7 +402,7 @@ func TestScheduleRecheck_FiresOnceAndTheLatestCounts(t *testing.T) {
 	if err := publisher.ScheduleRecheck(t.Context(), "C6X6M95", -time.Second); err != nil {
 		t.Fatal(err)
 	}
-	d := next(t, deliveries, 5*time.Second)
+	d := next(t, deliveries)
 	if d.Kind != events.KindRecheck || d.About != "C6X6M95" {
 		t.Errorf("got %s %q", d.Kind, d.About)
 	}

@@ -32,7 +32,7 @@ func following(t *testing.T, follow func(context.Context, func(status.Snapshot) 
 // until receives snapshots until one matches.
 func until(t *testing.T, updates <-chan status.Snapshot, what string, wanted func(status.Snapshot) bool) {
 	t.Helper()
-	patience := time.After(10 * time.Second)
+	patience := time.After(30 * time.Second)
 	for {
 		select {
 		case s := <-updates:

@@ -40,7 +40,7 @@ func counted(t *testing.T, book *ledger.Ledger) counts {
 func agrees(t *testing.T, view *status.View, book *ledger.Ledger) {
 	t.Helper()
 	want := counted(t, book)
-	for deadline := time.Now().Add(10 * time.Second); ; {
+	for deadline := time.Now().Add(30 * time.Second); ; {
 		got := counts{map[ledger.NumberKind]int{}, map[ledger.Phase]int{}}
 		_, changed, loaded := view.Version()
 		view.Read(func(x *status.Contents) {

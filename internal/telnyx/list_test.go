@@ -409,7 +409,7 @@ func TestList_ThatIsReadAgainBeganWithItsLastReading(t *testing.T) {
 	})
 }
 
-// TestList_OfAHostileTelnyxDoesNotFillMemory has an eighth of the bounds, of the rows and of
+// TestList_OfAHostileTelnyxDoesNotFillMemory has a sixteenth of the bounds, of the rows and of
 // the memory, because the race detector makes the whole take a minute.
 func TestList_OfAHostileTelnyxDoesNotFillMemory(t *testing.T) {
 	const part = 16

@@ -90,7 +90,7 @@ func (d *desk) nudge() {
 	must(d.t, err)
 	subject, err := events.TriggerSubject(events.KindCampaign, campaignID)
 	must(d.t, err)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		_, err := stream.GetLastMsgForSubject(d.t.Context(), subject)
 		if err == nil {
 			return

@@ -46,7 +46,12 @@ const (
 func TestMain(m *testing.M) {
 	testkit.Main()
 	flag.Parse()
-	if err := flag.Set("test.parallel", "16"); err != nil { // they wait most of the time
+	// Each loads the machine. With more at once, deliveries are cut off by timeouts.
+	atOnce := "3"
+	if testkit.UnderRace {
+		atOnce = "2"
+	}
+	if err := flag.Set("test.parallel", atOnce); err != nil {
 		panic(err)
 	}
 	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
@@ -64,7 +69,7 @@ func alone(t *testing.T) bool {
 		return true
 	}
 	t.Parallel()
-	command := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run", "^"+t.Name()+"$")
+	command := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=10m", "-test.run", "^"+t.Name()+"$")
 	command.Env = append(os.Environ(), varAlone+"="+t.Name(), "GORACE=atexit_sleep_ms=0")
 	out, err := command.CombinedOutput()
 	switch {
@@ -72,6 +77,8 @@ func alone(t *testing.T) bool {
 		t.Errorf("%v\n%s", err, out)
 	case bytes.Contains(out, []byte("--- SKIP: "+t.Name()+" (")):
 		t.Skipf("%s", out)
+	case !bytes.Contains(out, []byte("--- PASS: "+t.Name()+" (")):
+		t.Errorf("it did not run:\n%s", out)
 	default:
 		t.Logf("%s", out)
 	}
