@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -25,7 +26,11 @@ import (
 	"greenlight/internal/testkit"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m, testkit.ServerLeaks()...) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "8") // they wait most of the time
+	goleak.VerifyTestMain(m, testkit.ServerLeaks()...)
+}
 
 func must(t testing.TB, err error) {
 	t.Helper()
