@@ -61,7 +61,7 @@ func TestMain(m *testing.M) {
 const varAlone = "GREENLIGHT_TROUBLE_TEST"
 
 // alone runs a test that counts goroutines and memory in a separate process, so that it can
-// run beside others. It returns true in that process, where the test goes on, and else when
+// run beside others. It returns true in that process, where the test continues, and otherwise when
 // that has ended.
 func alone(t *testing.T) bool {
 	t.Helper()
