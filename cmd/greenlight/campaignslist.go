@@ -97,12 +97,16 @@ func (c *campaignsListCommand) Run(ctx context.Context, out output) error {
 	}
 	_ = group.Wait()
 	slices.SortStableFunc(shown, func(a, b shownCampaign) int { return cmp.Compare(a.BrandID, b.BrandID) })
-	if c.JSON {
+	gap = cmp.Or(gap, on.Why)
+	switch {
+	case c.JSON:
 		err = writeJSON(out.Stdout, shown)
-	} else {
+	case len(shown) > 0:
 		err = writeCampaigns(out.Stdout, shown)
+	case gap == "":
+		_, err = fmt.Fprintln(out.Stdout, c.none())
 	}
-	if gap = cmp.Or(gap, on.Why); err == nil && gap != "" {
+	if err == nil && gap != "" {
 		err = fmt.Errorf("the list is incomplete: %s; try again", gap)
 	}
 	failures = slices.DeleteFunc(failures, func(failure error) bool { return failure == nil })
@@ -202,11 +206,15 @@ func (s shownCampaign) endText() string {
 	return "ends " + day
 }
 
-func writeCampaigns(w io.Writer, shown []shownCampaign) error {
-	if len(shown) == 0 {
-		_, err := fmt.Fprintln(w, "No campaigns.")
-		return err
+// none says that no campaign is what was asked for, which may be a typing mistake.
+func (c *campaignsListCommand) none() string {
+	if c.Brand != "" {
+		return "Brand " + status.Plain(c.Brand, 100) + " has no campaigns."
 	}
+	return "The account has no campaigns."
+}
+
+func writeCampaigns(w io.Writer, shown []shownCampaign) error {
 	t := status.NewTable()
 	t.AppendHeader(table.Row{"CAMPAIGN", "PLAN", "PHASE", "STATUS", "STAGE", "CARRIERS", "NUMBERS", "RENEWAL", "WEBHOOK"})
 	for _, s := range shown {

@@ -60,10 +60,13 @@ func (c *numbersListCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	rows := listNumbers(records, settings, known.planOf(), c.All || c.Profile != "")
-	if c.JSON {
+	switch {
+	case c.JSON:
 		err = writeJSON(out.Stdout, rows)
-	} else {
+	case len(rows) > 0:
 		err = writeNumbers(out.Stdout, rows)
+	case gaps == "":
+		_, err = fmt.Fprintln(out.Stdout, c.none())
 	}
 	if err == nil && gaps != "" {
 		err = fmt.Errorf("the list is incomplete: %s; try again", gaps)
@@ -153,11 +156,20 @@ func listNumbers(records []telnyx.Assignment, settings map[string]telnyx.Number,
 	return rows
 }
 
-func writeNumbers(w io.Writer, rows []listedNumber) error {
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(w, "No numbers.")
-		return err
+// none says that no number is what was asked for, which may be a typing mistake.
+func (c *numbersListCommand) none() string {
+	switch {
+	case c.Campaign != "":
+		return "No number is on campaign " + status.Plain(c.Campaign, 100) + "."
+	case c.Profile != "":
+		return "No number has messaging profile " + status.Plain(c.Profile, 100) + "."
+	case c.All:
+		return "The account has no numbers."
 	}
+	return "No number is on a campaign. With --all, all numbers of the account are listed."
+}
+
+func writeNumbers(w io.Writer, rows []listedNumber) error {
 	t := status.NewTable()
 	t.AppendHeader(table.Row{"NUMBER", "CAMPAIGN", "STATUS", "T-MOBILE", "OTHERS", "PROFILE", "TYPE", "PLAN"})
 	for _, r := range rows {

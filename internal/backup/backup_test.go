@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
@@ -460,6 +461,45 @@ func TestRestore_RefusesWhatDoesNotFit(t *testing.T) {
 	if count(t, js, events.StreamEvents) != 1 || publish(t, js, "later") != 1 {
 		t.Error("something was changed")
 	}
+}
+
+// A right that is only needed later is missed before anything is changed.
+func TestRestore_RefusesAUserWhoMayNotFinish(t *testing.T) {
+	t.Parallel()
+	users := []*server.User{{Username: "all"}}
+	for _, verb := range []string{"UPDATE", "DELETE", "RESTORE"} {
+		users = append(users, &server.User{Username: verb, Permissions: &server.Permissions{Publish: &server.SubjectPermission{
+			Deny: []string{"$JS.API.STREAM." + verb + ".KV_NUMBERS"},
+		}}})
+	}
+	ns, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: testkit.MemoryDir(t), Users: users,
+	})
+	must(t, err)
+	ns.Start()
+	t.Cleanup(func() { ns.Shutdown(); ns.WaitForShutdown() })
+	as := func(user string) jetstream.JetStream {
+		nc, err := nats.Connect(ns.ClientURL(), nats.UserInfo(user, ""))
+		must(t, err)
+		t.Cleanup(nc.Close)
+		js, err := jetstream.New(nc)
+		must(t, err)
+		return js
+	}
+	all := as("all")
+	fill(t, all, 1)
+	path := written(t, all)
+	for _, user := range users[1:] {
+		o := backup.Options{Replace: true, Alone: true, Keep: path + ".before." + user.Username}
+		if _, err := open(t, path).Restore(t.Context(), as(user.Username), o); !errors.Is(err, events.ErrNotPermitted) || !strings.Contains(err.Error(), "nothing was changed") {
+			t.Errorf("without %s: got %v, want %v", user.Username, err, events.ErrNotPermitted)
+		}
+		if restoring, err := events.Restoring(t.Context(), all); restoring || err != nil || publish(t, all, "after "+user.Username) == 0 {
+			t.Errorf("without %s: restoring %t, %v", user.Username, restoring, err)
+		}
+	}
+	_, err = open(t, path).Restore(t.Context(), all, backup.Options{Replace: true, Alone: true, Keep: path + ".before.all"})
+	must(t, err)
 }
 
 // Of two restores at once, one is refused.

@@ -140,8 +140,10 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 // fits returns an error if the server would refuse the streams or has no room for them, and
 // for the events that are carried over and the file of what is replaced.
 func (s *restore) fits(ctx context.Context, found []*jetstream.StreamInfo) error {
-	if err := events.MayRestore(ctx, s.js.Conn(), events.StreamEvents); err != nil {
-		return err
+	for _, stream := range s.Streams {
+		if err := events.MayRestore(ctx, s.js.Conn(), stream.Config.Name); err != nil {
+			return err
+		}
 	}
 	account, err := s.js.AccountInfo(ctx)
 	if err != nil {

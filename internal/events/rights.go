@@ -27,6 +27,7 @@ const elsewhere = "NOT-TO-BE-STORED"
 const (
 	codeNotExpectedStream jetstream.ErrorCode = 10060
 	codeStreamMismatch    jetstream.ErrorCode = 10056
+	codeNotEmpty          jetstream.ErrorCode = 10038
 )
 
 // CanPublish returns nil if an event published now would reach its stream and be
@@ -88,9 +89,14 @@ func Rights(ctx context.Context, nc *nats.Conn) []Right {
 	}
 }
 
-// MayRestore returns nil if the user may restore the stream from a snapshot.
+// MayRestore returns nil if the user may seal the stream, delete it, and restore it from a
+// snapshot. A request to delete must be empty, so the server refuses one that is not.
 func MayRestore(ctx context.Context, nc *nats.Conn, stream string) error {
-	return mismatched(ctx, nc, "$JS.API.STREAM.RESTORE."+stream, `{"config":{"name":"`+elsewhere+`"},"state":{}}`)
+	return errors.Join(
+		mismatched(ctx, nc, "$JS.API.STREAM.UPDATE."+stream, `{"name":"`+elsewhere+`"}`),
+		refused(ctx, nc, &nats.Msg{Subject: "$JS.API.STREAM.DELETE." + stream, Data: []byte(`"not empty"`)}, codeNotEmpty),
+		mismatched(ctx, nc, "$JS.API.STREAM.RESTORE."+stream, `{"config":{"name":"`+elsewhere+`"},"state":{}}`),
+	)
 }
 
 // mismatched makes a request whose subject names one stream, and whose body another.
