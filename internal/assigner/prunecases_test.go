@@ -118,7 +118,7 @@ func TestPrune_LeavesWhatWasAttachedBeforeARestore(t *testing.T) {
 	numbers := numbered(6)
 	r := newRig(t, telnyxsim.Options{}, 6)
 	attachAll(r, pruning(numbers[:5]...))
-	r.must(r.a.ledger.NoteRestored(t.Context(), r.a.now()))
+	r.must(r.a.ledger.ClearAttachedBy(t.Context()))
 	attachAll(r, pruning(numbers...))
 	r.plan(pruning(numbers[1:5]...))
 	leaves(r, 3)

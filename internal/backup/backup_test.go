@@ -243,7 +243,7 @@ func TestRestore_IsRepeatedAfterAnInterruption(t *testing.T) {
 	must(t, err)
 	// The other event is also carried over, since the first file does not have it.
 	if len(numbers) == 1 && numbers[0].AttachedBy != "" {
-		t.Errorf("the number is still said to be attached by %q; see ledger.NoteRestored", numbers[0].AttachedBy)
+		t.Errorf("the number is still said to be attached by %q; see ledger.ClearAttachedBy", numbers[0].AttachedBy)
 	}
 	if len(numbers) != 1 || count(t, js, events.StreamEvents) != 3 || publish(t, js, "later") != 1 {
 		t.Errorf("got %d numbers and %d events, want 1, 3 and a fourth", len(numbers), count(t, js, events.StreamEvents))

@@ -327,13 +327,13 @@ func (s *restore) fill(ctx context.Context) error {
 	return nil
 }
 
-// amend adds the holds in the marker, and the time of the restore, to the restored ledger.
+// amend adds the holds in the marker to the restored ledger, and clears what may be outdated.
 func (s *restore) amend(ctx context.Context) error {
 	book, err := ledger.Open(ctx, s.js)
 	if err != nil {
 		return err
 	}
-	if err := book.NoteRestored(ctx, time.Now()); err != nil {
+	if err := book.ClearAttachedBy(ctx); err != nil {
 		return err
 	}
 	return s.carried(ctx, subjectHold, func(msg *jetstream.RawStreamMsg) error {

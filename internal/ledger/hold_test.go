@@ -134,7 +134,6 @@ func TestHold_KeepsAThousandCampaignsAndPrintableTexts(t *testing.T) {
 func TestHold_IsNotReadAsACampaign(t *testing.T) {
 	book, _ := start(t)
 	must(t, book.Hold(t.Context(), nil, ann))
-	must(t, book.NoteRestored(t.Context(), time.Now()))
 	entries, err := book.Campaigns(t.Context())
 	must(t, err)
 	if len(entries) != 0 {

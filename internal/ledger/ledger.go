@@ -218,17 +218,10 @@ func (l *Ledger) AllNumbers(ctx context.Context) ([]Number, error) {
 }
 
 func (l *Ledger) eachNumber(ctx context.Context, keys []string, visit func(NumberEntry)) error {
-	restored, err := l.restoredAt(ctx)
-	if err != nil {
-		return err
-	}
 	return each(ctx, l.numbers, keys, func(kve jetstream.KeyValueEntry) error {
 		entry := NumberEntry{Revision: kve.Revision()}
 		if err := decode(kve, &entry.Number); err != nil {
 			return err
-		}
-		if entry.Number.Request.At.Before(restored) {
-			entry.Number.AttachedBy = ""
 		}
 		visit(entry)
 		return nil

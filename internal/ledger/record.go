@@ -52,7 +52,7 @@ type Number struct {
 	// Firsts are kept longer than the history of the record.
 	Firsts Firsts `json:"firsts,omitzero"`
 	// AttachedBy is the entry whose request put the number on the campaign; empty if it was
-	// there before, if a person attached it, or after [Ledger.NoteRestored].
+	// there before, if a person attached it, or after [Ledger.ClearAttachedBy].
 	AttachedBy string `json:"attached_by,omitempty"`
 	// Manual says that no plan names the number here: a person's command works on it.
 	Manual bool `json:"manual,omitempty"`
