@@ -137,7 +137,7 @@ func findCampaign(ctx context.Context, client *telnyx.Client, known inForce, nam
 
 // noCampaign is the error for a campaign that Telnyx does not have.
 func noCampaign(name string) error {
-	return fmt.Errorf("campaign %s is not on this Telnyx account: check the id, and that the API key belongs to the right account", status.Plain(name, 100))
+	return fmt.Errorf("campaign %s is not on this Telnyx account: check the id, that the API key belongs to the right account, and TELNYX_BASE_URL if it is set", status.Plain(name, 100))
 }
 
 // writing has the flags of commands that attach and remove.

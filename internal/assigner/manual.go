@@ -47,8 +47,9 @@ type Manual struct {
 
 // NewManual opens the ledger. If there is none, the error matches
 // [jetstream.ErrBucketNotFound]. While a backup is restored, it matches [events.ErrRestoring],
-// even if the ledger exists, because the hold may be missing from it. It uses the config's Telnyx, JetStream, Concurrency, Settle,
-// PendingDeadline, Log and Now. Cause says who asks, for the records.
+// even if the ledger exists, because the hold may be missing from it. It uses the config's
+// Telnyx, JetStream, Concurrency, Settle, PendingDeadline, Log and Now. Cause says who asks,
+// for the records.
 func NewManual(ctx context.Context, config Config, cause string) (*Manual, error) {
 	m := &Manual{cause: cause, made: map[claimKey]ledger.NumberEntry{}}
 	m.plans.Store(&plan.Set{})
@@ -64,7 +65,8 @@ func NewManual(ctx context.Context, config Config, cause string) (*Manual, error
 		return nil, err
 	}
 	a.metrics = newMetrics(nil, a)
-	a.isPinned = alwaysActive // the claim is enough
+	// The claim is enough, unless a restore began meanwhile: the hold may be missing from it.
+	a.isPinned = func(ctx context.Context) bool { return events.RefuseRestoring(ctx, config.JetStream) == nil }
 	m.a = a
 	return m, a.loadCampaigns(ctx)
 }

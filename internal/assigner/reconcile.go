@@ -646,7 +646,18 @@ func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) er
 		return r.stopped(ctx, open)
 	}
 	if ofCampaign && isMissing(cause, class) {
-		return r.missing(ctx, cause)
+		check := telnyx.ErrorClass("")
+		if telnyx.IsNotFound(cause) { // as everything is at a wrong base URL
+			check = r.a.breaker.check(ctx)
+		}
+		switch check {
+		case telnyx.ClassRefused:
+			cause, class = fmt.Errorf("%w: %w", telnyx.ErrNoAPI, cause), telnyx.ClassTransient
+		case telnyx.ClassTransient:
+			class = check
+		default:
+			return r.missing(ctx, cause)
+		}
 	}
 	reason := ledger.TelnyxUnavailable
 	switch {

@@ -18,9 +18,7 @@ func Explain(ctx context.Context, err error) error {
 	interrupted := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	isAnswer := telnyx.WasSent(err) || telnyx.IsRateLimited(err)
 	switch {
-	case ctx.Err() != nil && isAnswer:
-		return fmt.Errorf("interrupted before everything was done: %w", context.Cause(ctx))
-	case ctx.Err() != nil && interrupted:
+	case ctx.Err() != nil && (interrupted || isAnswer):
 		return fmt.Errorf("interrupted before everything was done: %w", err)
 	case !isAnswer:
 		return err
@@ -37,9 +35,9 @@ func meaningOf(err error) (why, fix string) {
 	case errors.Is(err, assigner.ErrKeyRefused), class == telnyx.ClassUnauthorized:
 		reason = ledger.Unauthorized
 	case errors.Is(err, telnyx.ErrNoAPI):
-		return "Every request is answered 404.", "Leave out TELNYX_BASE_URL, or use a URL like " + telnyx.DefaultBaseURL + "."
+		return "Every request is answered 404: the account has nothing yet, or the base URL is wrong.", "Leave out TELNYX_BASE_URL, or use a URL like " + telnyx.DefaultBaseURL + "."
 	case telnyx.IsNotFound(err):
-		return "Telnyx has no record with this id.", "Check the id, that the API key belongs to the right account, and TELNYX_BASE_URL if it is set."
+		return "Telnyx answers 404: it has no such record, or not under this base URL.", "Check the id if you gave one, that the API key belongs to the right account, and TELNYX_BASE_URL if it is set."
 	case class == telnyx.ClassForbidden:
 		fix = "In Mission Control, check the permissions of the key's user for 10DLC and numbers."
 	case class == telnyx.ClassAccount:
