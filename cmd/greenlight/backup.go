@@ -43,16 +43,16 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 			m, err = backup.Write(ctx, js, w)
 			return err
 		}
-		report := out.Stdout
+		report, to := out.Stdout, c.File
 		if c.File == standard {
-			report, err = out.Stderr, write(app.Raw(out.Stdout))
+			report, to, err = out.Stderr, "standard output", write(app.Raw(out.Stdout))
 		} else {
 			err = backup.ToFile(c.File, write)
 		}
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(report, "Backed up %s of %s to %s. Keep it private: it contains phone numbers.\n", contents(m), c.server(), c.File)
+		_, err = fmt.Fprintf(report, "Backed up %s from %s to %s. Keep it private: it contains phone numbers.\n", contents(m), c.server(), to)
 		return err
 	}
 	if c.isNew() {
@@ -63,14 +63,14 @@ func (c *backupCommand) Run(ctx context.Context, out output) error {
 
 type restoreCommand struct {
 	File    string `arg:"" help:"File that greenlight backup wrote, or - for standard input."`
-	Replace bool   `help:"Replace data from before the backup too. It is saved in a second file."`
+	Replace bool   `help:"Also replace data that is older than the backup. The old data is saved in a second file."`
 	Keep    string `placeholder:"FILE" help:"Where to keep what is replaced. Default: FILE.before-<time>; for standard input, before-<time> in the data folder."`
 	where
 }
 
 // Help is what kong prints under the command's own help.
 func (c *restoreCommand) Help() string {
-	return `Checks the whole file, then replaces all streams and the ledger by those of the backup. Greenlight may
+	return `Checks the whole file, then replaces all streams and the ledger with those in the backup. Greenlight may
 run meanwhile: it stores no event and writes nothing to Telnyx until the restore is complete, and then reads
 everything from Telnyx. Holds and later events stay, and what is replaced is kept in a second file. After an
 interruption, run this again.`
@@ -92,11 +92,6 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 		return err
 	}
 	defer file.Close()
-	if c.isEmbedded() {
-		if err := ownedByUs(c.Dir); err != nil {
-			return err
-		}
-	}
 	if c.isNew() {
 		fmt.Fprintf(out.Stderr, "Creating %s. To restore to a NATS server, set NATS_URL.\n", c.server())
 	}
@@ -108,6 +103,7 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 		}
 		if c.isEmbedded() {
 			options.Room, _ = embedded.Room(c.Dir)
+			options.Sync = syncDisks
 		}
 		kept, err := file.Restore(ctx, js, options)
 		if kept != "" {
@@ -116,8 +112,8 @@ func (c *restoreCommand) Run(ctx context.Context, out output) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(out.Stdout, "Restored %s of %s (%s ago) to %s. Holds stay; see greenlight status.\n", contents(file.Manifest),
-			file.CreatedAt.Format("2006-01-02 15:04 MST"), status.Span(now.Sub(file.CreatedAt)), c.server())
+		_, err = fmt.Fprintf(out.Stdout, "Restored %s to %s from the backup of %s (%s old). Holds remain in effect, including any in the backup; see greenlight status.\n",
+			contents(file.Manifest), c.server(), file.CreatedAt.Format("2006-01-02 15:04 MST"), status.Span(now.Sub(file.CreatedAt)))
 		return err
 	})
 }
@@ -140,7 +136,7 @@ func readStandard(folder string) (path string, err error) {
 }
 
 func contents(m backup.Manifest) string {
-	return fmt.Sprintf("%s with %s", status.Count(len(m.Streams), "stream"), status.Count(int(m.Messages()), "message"))
+	return fmt.Sprintf("%s (%s)", status.Count(len(m.Streams), "stream"), status.Count(int(m.Messages()), "message"))
 }
 
 // isEmbedded reports whether a command works on the built-in server.
@@ -162,7 +158,8 @@ func (w where) server() string {
 
 // stayOrStart does the work on the server at NATS_URL or that of a greenlight up that runs.
 // Else it starts the built-in server on the data folder, alone, until the work is done, and
-// has the disk store everything. A missing permission is reported at once; see [events.Heed].
+// has the disk store everything. It does not start it on the folder of another user. A missing
+// permission is reported at once; see [events.Heed].
 func (w where) stayOrStart(ctx context.Context, work func(ctx context.Context, js jetstream.JetStream, alone bool) error) error {
 	heeded := func(ctx context.Context, js jetstream.JetStream, alone bool) error {
 		return events.Heed(ctx, js.Conn(), func(ctx context.Context) error { return work(ctx, js, alone) })
@@ -170,6 +167,13 @@ func (w where) stayOrStart(ctx context.Context, work func(ctx context.Context, j
 	running := func(ctx context.Context, js jetstream.JetStream) error { return heeded(ctx, js, false) }
 	if !w.isEmbedded() {
 		return w.stay(ctx, running)
+	}
+	if foreign := ownedByUs(w.Dir); foreign != nil {
+		err := w.stay(ctx, running)
+		if _, unreachable := errors.AsType[*app.Fault](err); unreachable {
+			return foreign
+		}
+		return err
 	}
 	err := withServer(embedded.Options{Dir: w.Dir}, func(js jetstream.JetStream) error { return heeded(ctx, js, true) })
 	if errors.Is(err, embedded.ErrInUse) {

@@ -594,7 +594,7 @@ func TestCommands_SayThatARestoreIsIncomplete(t *testing.T) {
 		for _, command := range commands {
 			stdout, stderr, code := w.greenlight(strings.Fields(command)...)
 			said := strings.Join(strings.Fields(stdout+" "+stderr), " ")
-			if code == 0 || !strings.Contains(strings.ToLower(said), "a backup is being restored, or that was interrupted") || !strings.Contains(said, "again") ||
+			if code == 0 || !strings.Contains(strings.ToLower(said), "a restore is in progress or was interrupted") || !strings.Contains(said, "again") ||
 				strings.Contains(said, "--standalone") || strings.Contains(said, "has run") {
 				t.Errorf("%s: got %d, %q, want that a restore is incomplete and must be run again", command, code, said)
 			}

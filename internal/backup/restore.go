@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -17,14 +19,17 @@ import (
 	"greenlight/internal/ledger"
 )
 
-// The subjects of the marker: the hold, and events under their own subjects.
+// The subjects of the marker: the hold, and events and dead letters under their own subjects.
 const (
 	subjectHold  = "greenlight.restore.hold"
 	subjectEvent = "greenlight.restore.event."
 )
 
-// latestEvent, in the marker's metadata, is the time of the backup's latest event.
-const latestEvent = "latest_event"
+// restored begins the id of a dead letter that was carried over.
+const restored = "restored-"
+
+// createdAt, in the marker's metadata, is when the backup was created.
+const createdAt = "created_at"
 
 const (
 	// subjectAlive is answered by a restore that is under way.
@@ -41,7 +46,7 @@ const (
 
 var (
 	// ErrInPlace is matched by the error for a server that still has what was backed up.
-	ErrInPlace = errors.New("this server has data from before the backup, so it is not lost")
+	ErrInPlace = errors.New("this server still has data older than the backup, so nothing appears to be lost")
 	// ErrBusy is matched by the error for a server on which another restore is under way.
 	ErrBusy = errors.New("another restore is under way")
 	// ErrNoRoom is matched by the error for a disk or an account that is too small.
@@ -54,12 +59,15 @@ type Options struct {
 	Replace bool
 	// Alone says that no other process uses the server.
 	Alone bool
-	// Keep is where to write a backup of the streams that are replaced.
+	// Keep is where to write a backup of the streams that are replaced. It must not exist.
 	Keep string
 	// Room is how many bytes the server's disk has free, 0 if unknown.
 	Room int64
 	// Settle is how long a request to Telnyx may take to end and to take effect.
 	Settle time.Duration
+	// Sync makes the server's disk store everything before the restore counts as complete. It
+	// is nil for a server on another machine.
+	Sync func()
 }
 
 // restore is a restore under way.
@@ -67,7 +75,8 @@ type restore struct {
 	*File
 	js      jetstream.JetStream
 	options Options
-	marker  jetstream.Stream
+	// marker is nil until it exists.
+	marker jetstream.Stream
 }
 
 // Restore replaces all streams and buckets; see the package comment. It
@@ -91,8 +100,13 @@ func (f *File) Restore(ctx context.Context, js jetstream.JetStream, o Options) (
 }
 
 // lock refuses a second restore. The returned subscription answers those that follow. Others
-// may be subscribed to every subject, so only our answer counts.
-func (s *restore) lock(ctx context.Context) (*nats.Subscription, error) {
+// may be subscribed to every subject, so only our answer counts. It looks up the marker first:
+// if another restore starts meanwhile, [restore.claim] fails.
+func (s *restore) lock(ctx context.Context) (_ *nats.Subscription, err error) {
+	s.marker, err = s.js.Stream(ctx, events.RestoreStream)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, fmt.Errorf("look up stream %s: %w", events.RestoreStream, err)
+	}
 	asked, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
 	answer, err := s.js.Conn().RequestWithContext(asked, subjectAlive, nil)
@@ -107,16 +121,16 @@ func (s *restore) lock(ctx context.Context) (*nats.Subscription, error) {
 
 // prepare does what can fail before anything is replaced, and creates the marker.
 func (s *restore) prepare(ctx context.Context) (kept string, err error) {
-	interrupted, err := events.Restoring(ctx, s.js)
-	if err != nil {
-		return "", err
-	}
 	found, err := existing(ctx, s.js)
 	if err != nil {
 		return "", err
 	}
+	interrupted := s.marker != nil
 	if !interrupted && !s.options.Replace && slices.ContainsFunc(found, s.isOlder) {
 		return "", fmt.Errorf("%w; to replace it, add --replace", ErrInPlace)
+	}
+	if err := s.mayFinish(ctx); err != nil {
+		return "", err
 	}
 	if err := s.fits(ctx, found); err != nil {
 		return "", err
@@ -124,27 +138,58 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 	// An interrupted restore kept what was there before it sealed EVENTS, which it restores last.
 	inUse := len(found) > 0 && found[0].Config.Name == events.StreamEvents && !found[0].Config.Sealed
 	if inUse || len(found) > 0 && !interrupted {
-		kept = s.options.Keep
-		err := ToFile(kept, func(w io.Writer) error {
-			_, err := write(ctx, s.js, found, w)
-			return err
-		})
-		if err != nil {
-			return "", fmt.Errorf("save the current data: %w", err)
+		if err := s.keep(ctx, found); err != nil {
+			return "", err
 		}
+		kept = s.options.Keep
 	}
-	s.marker, err = s.mark(ctx, interrupted)
-	return kept, err
+	if interrupted {
+		return kept, s.claim(ctx)
+	}
+	return kept, s.mark(ctx)
 }
 
-// fits returns an error if the server would refuse the streams or has no room for them, and
-// for the events that are carried over and the file of what is replaced.
-func (s *restore) fits(ctx context.Context, found []*jetstream.StreamInfo) error {
-	for _, stream := range s.Streams {
-		if err := events.MayRestore(ctx, s.js.Conn(), stream.Config.Name); err != nil {
-			return err
+// keep writes a backup of what is replaced. It replaces no file, which may be the backup, or
+// what an interrupted restore kept.
+func (s *restore) keep(ctx context.Context, found []*jetstream.StreamInfo) error {
+	if _, err := os.Lstat(s.options.Keep); err == nil {
+		return fmt.Errorf("save the current data: %s exists; choose another file with --keep", s.options.Keep)
+	}
+	err := ToFile(s.options.Keep, func(w io.Writer) error {
+		_, err := write(ctx, s.js, found, w)
+		return err
+	})
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("save the current data: %w", err)
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("%w; choose another place with --keep", err)
+	}
+	return err
+}
+
+// mayFinish returns an error if the user lacks a right that is only needed later.
+func (s *restore) mayFinish(ctx context.Context) error {
+	subjects := []string{
+		subjectHold, subjectEvent + "probe", "telnyx.event.10dlc.doctor._", "deadletter.probe",
+		"$JS.API.STREAM.DELETE." + events.RestoreStream, "$JS.API.STREAM.MSG.GET." + events.RestoreStream,
+	}
+	for _, name := range order {
+		subjects = append(subjects, "$JS.SNAPSHOT.RESTORE."+name+".probe")
+		for _, request := range []string{"UPDATE", "MSG.GET", "DELETE", "RESTORE"} {
+			subjects = append(subjects, "$JS.API.STREAM."+request+"."+name)
+		}
+		if bucket, ok := strings.CutPrefix(name, "KV_"); ok {
+			subjects = append(subjects, "$KV."+bucket+".probe")
 		}
 	}
+	return events.MayPublishAll(ctx, s.js.Conn(), subjects)
+}
+
+// fits returns an error if the server has no room for the streams, for what is carried over, or
+// for the file of what is replaced.
+func (s *restore) fits(ctx context.Context, found []*jetstream.StreamInfo) error {
 	account, err := s.js.AccountInfo(ctx)
 	if err != nil {
 		return fmt.Errorf("read the limits of the NATS account: %w", err)
@@ -155,55 +200,68 @@ func (s *restore) fits(ctx context.Context, found []*jetstream.StreamInfo) error
 	}
 	for _, info := range found {
 		replaced += int64(info.State.Bytes)
-		if info.Config.Name == events.StreamEvents {
-			later = int64(info.State.Bytes)
+		if carries(info.Config.Name) {
+			later += int64(info.State.Bytes)
 		}
 	}
 	if limit := account.Limits.MaxStore; limit > 0 && limit < size+later {
-		return fmt.Errorf("%w: backup and later events have %d MB, and the NATS account may store %d MB", ErrNoRoom, (size+later)>>20, limit>>20)
+		return fmt.Errorf("%w: the backup and later events need %d MB, but the NATS account is limited to %d MB", ErrNoRoom, (size+later)>>20, limit>>20)
 	}
 	// Deleted messages may take as much in the files as the others.
 	if needed := 2*size + later + replaced + roomToSpare; s.options.Room > 0 && s.options.Room < needed {
-		return fmt.Errorf("%w: the disk has %d MB free, and %d MB are needed", ErrNoRoom, s.options.Room>>20, needed>>20)
+		return fmt.Errorf("%w: the disk has %d MB free, but %d MB are needed", ErrNoRoom, s.options.Room>>20, needed>>20)
 	}
 	return nil
 }
 
-// isOlder reports whether a stream has data from before the backup. In a cluster, a
-// restored stream has a new creation time, but its messages do not.
+// isOlder reports whether a stream has data from before the backup. A restored stream has a
+// new creation time, but its messages do not.
 func (s *restore) isOlder(i *jetstream.StreamInfo) bool {
 	return i.Created.Before(s.CreatedAt) || i.State.Msgs > 0 && i.State.FirstTime.Before(s.CreatedAt)
 }
 
-// mark creates the marker, or returns that of an interrupted restore, which has only events
-// that are later than that restore's backup.
-func (s *restore) mark(ctx context.Context, interrupted bool) (jetstream.Stream, error) {
-	if interrupted {
-		marker, err := s.js.Stream(ctx, events.RestoreStream)
-		if err != nil {
-			return nil, fmt.Errorf("look up stream %s: %w", events.RestoreStream, err)
-		}
-		latest, err := time.Parse(time.RFC3339Nano, marker.CachedInfo().Config.Metadata[latestEvent])
-		if err == nil && s.Streams[0].State.LastTime.Before(latest) {
-			return nil, errors.New("the restore that was interrupted had a newer backup, and events since then would be lost; repeat it with that file")
-		}
-		return marker, nil
-	}
-	marker, err := s.js.CreateStream(ctx, jetstream.StreamConfig{
+// mark creates the marker.
+func (s *restore) mark(ctx context.Context) (err error) {
+	s.marker, err = s.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: events.RestoreStream, Description: "A backup is being restored", Subjects: []string{subjectHold, subjectEvent + ">"},
 		Storage: jetstream.FileStorage, Replicas: copies(s.js.Conn(), s.Streams[0]),
 		Metadata: map[string]string{
-			"id":        nats.NewInbox(), // of two at the same time, one is refused
-			latestEvent: s.Streams[0].State.LastTime.Format(time.RFC3339Nano),
+			"id":      nats.NewInbox(), // of two at the same time, one is refused
+			createdAt: s.CreatedAt.Format(time.RFC3339Nano),
 		},
 	})
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return nil, ErrBusy
+		return ErrBusy
 	}
 	if err != nil {
-		return nil, fmt.Errorf("create stream %s: %w", events.RestoreStream, err)
+		return fmt.Errorf("create stream %s: %w", events.RestoreStream, err)
 	}
-	return marker, nil
+	if err := s.claim(ctx); err != nil {
+		return errors.Join(err, s.js.DeleteStream(context.WithoutCancel(ctx), events.RestoreStream))
+	}
+	return nil
+}
+
+// claim makes the marker ours: a second restore that read it at the same time is refused. What
+// is stored for that is a hold of nothing.
+//
+// The marker of an interrupted restore has only what is later than that restore's backup. The
+// rest of what was there is in each file that was created later than that backup, such as the
+// one with what was replaced.
+func (s *restore) claim(ctx context.Context) error {
+	marker := s.marker.CachedInfo()
+	created, err := time.Parse(time.RFC3339Nano, marker.Config.Metadata[createdAt])
+	if err == nil && s.CreatedAt.Before(created) {
+		return errors.New("the interrupted restore used a newer backup; with this file, events would be lost. Run it again with that file")
+	}
+	_, err = s.js.Publish(ctx, subjectHold, []byte("{}"), jetstream.WithExpectLastSequence(marker.State.LastSeq))
+	if refusal, ok := errors.AsType[*jetstream.APIError](err); ok && refusal.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		return ErrBusy
+	}
+	if err != nil {
+		return fmt.Errorf("write to stream %s: %w", events.RestoreStream, err)
+	}
+	return nil
 }
 
 // replace carries over what must not get lost, deletes the streams, and restores them.
@@ -220,8 +278,10 @@ func (s *restore) replace(ctx context.Context) error {
 	if err := s.carryHold(ctx); err != nil {
 		return fmt.Errorf("carry over the hold: %w", err)
 	}
-	if err := s.carryEvents(ctx); err != nil {
-		return fmt.Errorf("carry over the events: %w", err)
+	for _, stream := range s.Streams {
+		if err := s.carryLater(ctx, stream); err != nil {
+			return fmt.Errorf("carry over stream %s: %w", stream.Config.Name, err)
+		}
 	}
 	if err := s.awaitRequests(ctx); err != nil {
 		return err
@@ -242,17 +302,26 @@ func (s *restore) replace(ctx context.Context) error {
 	if err := s.returnEvents(ctx); err != nil {
 		return fmt.Errorf("return the events: %w", err)
 	}
+	if s.options.Sync != nil {
+		s.options.Sync()
+	}
 	return s.js.DeleteStream(ctx, events.RestoreStream)
 }
 
-// seal makes EVENTS and the ledger refuse all changes, which nothing can undo: from here no
-// event is answered 200, and no hold and no claim is stored, until they are restored.
+// carries reports whether the messages since the backup stay in a stream.
+func carries(stream string) bool {
+	return stream == events.StreamEvents || stream == events.StreamDeadLetters
+}
+
+// seal makes a stream with events, dead letters or the ledger refuse all changes, which nothing
+// can undo: from here nothing is answered 200, and no hold and no claim is stored, until the
+// stream is restored.
 func (s *restore) seal(ctx context.Context, config jetstream.StreamConfig) error {
-	if config.Sealed || config.Name != events.StreamEvents && !strings.HasPrefix(config.Name, "KV_") {
+	if config.Sealed || !carries(config.Name) && !strings.HasPrefix(config.Name, "KV_") {
 		return nil
 	}
 	config.Sealed = true
-	config.AllowDirect = false // for reads by [events.LaterEvents]
+	config.AllowDirect = false // for reads by [events.Later]
 	if _, err := s.js.UpdateStream(ctx, config); err != nil {
 		return fmt.Errorf("seal stream %s: %w", config.Name, err)
 	}
@@ -266,7 +335,7 @@ func (s *restore) carryHold(ctx context.Context) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) || err == nil && hold.IsZero() {
 		return nil
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ledger.ErrHoldDamaged) { // then everything is on hold
 		return err
 	}
 	text, err := json.Marshal(hold)
@@ -277,16 +346,24 @@ func (s *restore) carryHold(ctx context.Context) error {
 	return err
 }
 
-// carryEvents copies the events that the backup does not have to the marker.
-func (s *restore) carryEvents(ctx context.Context) error {
-	stream, err := s.js.Stream(ctx, events.StreamEvents)
+// carryLater copies the messages that the backup does not have to the marker.
+func (s *restore) carryLater(ctx context.Context, was Stream) error {
+	name := was.Config.Name
+	if !carries(name) {
+		return nil
+	}
+	stream, err := s.js.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return events.LaterEvents(ctx, stream, s.Streams[0].State, func(msg *nats.Msg) error {
+	return events.Later(ctx, stream, was.State, func(msg *nats.Msg) error {
+		// The id of a dead letter has the sequence of its event, which another event may get.
+		if id := msg.Header.Get(jetstream.MsgIDHeader); name == events.StreamDeadLetters && id != "" && !strings.HasPrefix(id, restored) {
+			msg.Header.Set(jetstream.MsgIDHeader, restored+id)
+		}
 		msg.Subject = subjectEvent + msg.Subject
 		_, err := s.js.PublishMsg(ctx, msg)
 		return err
@@ -327,7 +404,9 @@ func (s *restore) fill(ctx context.Context) error {
 	return nil
 }
 
-// amend adds the holds in the marker to the restored ledger, and clears what may be outdated.
+// amend adds the holds in the marker to the restored ledger, and clears what may be outdated:
+// which entry attached a number, and that everything was resumed. The marker has a hold at least
+// of nothing; see [restore.claim].
 func (s *restore) amend(ctx context.Context) error {
 	book, err := ledger.Open(ctx, s.js)
 	if err != nil {
@@ -345,11 +424,11 @@ func (s *restore) amend(ctx context.Context) error {
 	})
 }
 
-// returnEvents publishes the events in the marker.
+// returnEvents publishes the events and dead letters in the marker.
 func (s *restore) returnEvents(ctx context.Context) error {
 	return s.carried(ctx, subjectEvent+">", func(carried *jetstream.RawStreamMsg) error {
 		msg := &nats.Msg{Subject: strings.TrimPrefix(carried.Subject, subjectEvent), Header: carried.Header, Data: carried.Data}
-		_, err := s.js.PublishMsg(ctx, msg, jetstream.WithExpectStream(events.StreamEvents))
+		_, err := s.js.PublishMsg(ctx, msg)
 		return err
 	})
 }

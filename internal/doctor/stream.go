@@ -17,7 +17,7 @@ func noStream(err error) Finding {
 	f := Finding{Check: CheckStream}
 	switch {
 	case errors.Is(err, events.ErrRestoring):
-		return f.is(Fail, "A backup is being restored, or that was interrupted. Meanwhile events are answered 503, and nothing is attached.",
+		return f.is(Fail, "A restore is in progress or was interrupted. Meanwhile events are answered 503, and nothing is attached.",
 			"Wait until greenlight restore is complete. If it does not run any more, run it again.")
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 		return f.is(Warn, "Stream EVENTS does not exist: neither webhook nor assigner has run on this server. Storage, free space and speed cannot be checked.",

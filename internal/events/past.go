@@ -103,7 +103,7 @@ func FollowEvents(ctx context.Context, js jetstream.JetStream, since time.Time, 
 
 func eventsStream(ctx context.Context, js jetstream.JetStream) (jetstream.Stream, error) {
 	stream, err := js.Stream(ctx, StreamEvents)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	if err = WhyMissing(ctx, js, err); errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, ErrNoEvents
 	}
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 const RestoreStream = "GREENLIGHT_RESTORE"
 
 // ErrRestoring is matched by the error for streams that are being restored.
-var ErrRestoring = errors.New("a backup is being restored, or that was interrupted")
+var ErrRestoring = errors.New("a restore is in progress or was interrupted")
 
 // Restoring reports whether a restore is under way or was interrupted.
 func Restoring(ctx context.Context, js jetstream.JetStream) (bool, error) {
@@ -46,23 +46,27 @@ func WhyMissing(ctx context.Context, js jetstream.JetStream, err error) error {
 func RefuseRestoring(ctx context.Context, js jetstream.JetStream) error {
 	restoring, err := Restoring(ctx, js)
 	if err == nil && restoring {
-		err = fmt.Errorf("%w; Greenlight continues when it is complete: if no restore is running, run greenlight restore again", ErrRestoring)
+		err = fmt.Errorf("%w; Greenlight resumes when the restore completes; if none is running, run greenlight restore again", ErrRestoring)
 	}
 	return err
 }
 
-// LaterEvents visits the events that the stream got after it was in a state, or in a stream
-// that replaced it, as they were published. The time alone does not say so: clocks may be set
-// back. The stream must not allow direct reads: those may be answered by a copy that lags
-// behind.
-func LaterEvents(ctx context.Context, stream jetstream.Stream, was jetstream.StreamState, visit func(*nats.Msg) error) error {
+// Later visits the messages that the stream got after it was in a state, or in a stream that
+// replaced it, as they were published. Of EVENTS it leaves out triggers, which are requested
+// again. The time alone does not say what is later: clocks may be set back. The stream must not
+// allow direct reads: those may be answered by a copy that lags behind.
+func Later(ctx context.Context, stream jetstream.Stream, was jetstream.StreamState, visit func(*nats.Msg) error) error {
+	name, subjects := stream.CachedInfo().Config.Name, ">"
+	if name == StreamEvents {
+		subjects = subjectEvents + ">"
+	}
 	for sequence := uint64(1); ; sequence++ {
-		stored, err := stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subjectEvents+">"))
+		stored, err := stream.GetMsg(ctx, sequence, jetstream.WithGetMsgSubject(subjects))
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read stream %s: %w", StreamEvents, err)
+			return fmt.Errorf("read stream %s: %w", name, err)
 		}
 		sequence = stored.Sequence
 		if stored.Sequence <= was.LastSeq && !stored.Time.After(was.LastTime) {

@@ -27,7 +27,6 @@ const elsewhere = "NOT-TO-BE-STORED"
 const (
 	codeNotExpectedStream jetstream.ErrorCode = 10060
 	codeStreamMismatch    jetstream.ErrorCode = 10056
-	codeNotEmpty          jetstream.ErrorCode = 10038
 )
 
 // CanPublish returns nil if an event published now would reach its stream and be
@@ -89,14 +88,25 @@ func Rights(ctx context.Context, nc *nats.Conn) []Right {
 	}
 }
 
-// MayRestore returns nil if the user may seal the stream, delete it, and restore it from a
-// snapshot. A request to delete must be empty, so the server refuses one that is not.
-func MayRestore(ctx context.Context, nc *nats.Conn, stream string) error {
-	return errors.Join(
-		mismatched(ctx, nc, "$JS.API.STREAM.UPDATE."+stream, `{"name":"`+elsewhere+`"}`),
-		refused(ctx, nc, &nats.Msg{Subject: "$JS.API.STREAM.DELETE." + stream, Data: []byte(`"not empty"`)}, codeNotEmpty),
-		mismatched(ctx, nc, "$JS.API.STREAM.RESTORE."+stream, `{"config":{"name":"`+elsewhere+`"},"state":{}}`),
-	)
+// MayPublishAll returns an error that matches [ErrNotPermitted] if the user may not publish on
+// one of the subjects. What it publishes is refused by every stream and every request of
+// JetStream. The server reports a missing permission before it answers the flush.
+func MayPublishAll(ctx context.Context, nc *nats.Conn, subjects []string) error {
+	ctx, cancel := context.WithTimeout(ctx, rightTimeout)
+	defer cancel()
+	before := nc.LastError()
+	for _, subject := range subjects {
+		msg := unwanted(subject)
+		msg.Data = []byte(`"not a request"`) // an empty one to delete a stream would be obeyed
+		if err := nc.PublishMsg(msg); err != nil {
+			return err
+		}
+	}
+	flushed := nc.FlushWithContext(ctx)
+	if err := nc.LastError(); err != before && errors.Is(err, nats.ErrPermissionViolation) {
+		return fmt.Errorf("%w (%w)", ErrNotPermitted, err)
+	}
+	return flushed
 }
 
 // mismatched makes a request whose subject names one stream, and whose body another.
@@ -144,7 +154,7 @@ func Ask(ctx context.Context, nc *nats.Conn, msg *nats.Msg) (reply *nats.Msg, er
 
 // Heed calls work, which makes requests on a connection that must have no other user
 // meanwhile. The server reports a missing permission to the connection, not to the request
-// that waits: then work's context ends at once, and the error matches [ErrNotPermitted].
+// that waits: then work's context ends at once, and the error also matches [ErrNotPermitted].
 func Heed(ctx context.Context, nc *nats.Conn, work func(context.Context) error) error {
 	ctx, deny := context.WithCancelCause(ctx)
 	defer deny(nil)
@@ -160,10 +170,15 @@ func Heed(ctx context.Context, nc *nats.Conn, work func(context.Context) error) 
 	})
 	defer nc.SetErrorHandler(handler)
 	err := work(ctx)
-	if denied := context.Cause(ctx); err != nil && errors.Is(denied, ErrNotPermitted) {
+	denied := context.Cause(ctx)
+	switch {
+	case err == nil, errors.Is(err, ErrNotPermitted), !errors.Is(denied, ErrNotPermitted):
+		return err
+	case err == context.Canceled: // it says no more
 		return denied
+	default:
+		return fmt.Errorf("%w: %w", err, denied)
 	}
-	return err
 }
 
 // unanswered adds the subject to the error of a request that got no answer.

@@ -60,7 +60,7 @@ type Discarded struct {
 // DeadLetters visits all dead letters, oldest first, also discarded ones.
 func DeadLetters(ctx context.Context, js jetstream.JetStream, visit func(StoredLetter)) error {
 	stream, err := js.Stream(ctx, StreamDeadLetters)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	if err = WhyMissing(ctx, js, err); errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
 	if err != nil {
@@ -85,6 +85,7 @@ func DeadLetters(ctx context.Context, js jetstream.JetStream, visit func(StoredL
 // [ErrNoDeadLetter].
 func DeadLetterAt(ctx context.Context, js jetstream.JetStream, sequence uint64) (StoredLetter, error) {
 	stream, err := js.Stream(ctx, StreamDeadLetters)
+	err = WhyMissing(ctx, js, err)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return StoredLetter{}, fmt.Errorf("look up stream %s: %w", StreamDeadLetters, err)
 	}

@@ -99,17 +99,22 @@ type holdRecord struct {
 	Ended bool `json:"ended,omitempty"`
 }
 
+// ErrHoldDamaged is matched by the error for a stored hold that cannot be read. The hold that
+// comes with it is one of everything, since it may have been that.
+var ErrHoldDamaged = errors.New("is damaged")
+
 func decodeHold(data []byte) (record holdRecord, err error) {
 	if len(data) == 0 { // a deletion
 		return holdRecord{}, nil
 	}
 	if err := json.Unmarshal(data, &record); err != nil {
-		return holdRecord{}, fmt.Errorf("record %s in bucket %s is damaged: %w", holdKey, bucketState, err)
+		unread := HeldBy{By: "greenlight", At: time.Now().UTC(), Reason: "the hold could not be read"}
+		return holdRecord{Hold: Hold{All: &unread}}, fmt.Errorf("record %s in bucket %s %w: %w", holdKey, bucketState, ErrHoldDamaged, err)
 	}
 	return record, nil
 }
 
-// ReadHold returns the hold. It asks the leader of the stream, so it never misses a stored
+// ReadHold returns the hold; see also [ErrHoldDamaged]. It asks the leader of the stream, so it never misses a stored
 // hold; a replica that lags behind may answer a bucket's Get. If no assigner ever ran, or
 // the bucket was lost, the error matches [jetstream.ErrStreamNotFound].
 func ReadHold(ctx context.Context, js jetstream.JetStream) (Hold, error) {
@@ -228,10 +233,13 @@ func (l *Ledger) sameCampaigns(ctx context.Context, ids []string) (map[string][]
 
 // Restore stores the hold of a lost bucket in the bucket that replaced it. Of two holds of
 // the same campaign, or of everything, it keeps the newer one. If everything was resumed in
-// the new bucket, it does nothing, unless that bucket is from a backup.
+// the new bucket, it does nothing. In a bucket from a backup that is outdated, and is cleared.
 func (l *Ledger) Restore(ctx context.Context, was Hold, fromBackup bool) error {
 	return l.changeHold(ctx, func(record *holdRecord) {
-		if record.Ended && !fromBackup {
+		if fromBackup {
+			record.Ended = false
+		}
+		if record.Ended {
 			return
 		}
 		if was.All != nil && (record.All == nil || was.All.At.After(record.All.At)) {
@@ -245,19 +253,20 @@ func (l *Ledger) Restore(ctx context.Context, was Hold, fromBackup bool) error {
 	})
 }
 
-// changeHold applies the change to the stored hold. It starts again if the hold was changed
-// by another process meanwhile.
+// changeHold applies the change to the stored hold, or to a hold of everything if that is
+// damaged. It starts again if the hold was changed by another process meanwhile.
 func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error {
 	for try := 1; ; try++ {
 		was, revision, err := readHold(ctx, l.js)
-		if err != nil {
+		damaged := errors.Is(err, ErrHoldDamaged)
+		if err != nil && !damaged {
 			return err
 		}
 		now := was
 		now.Campaigns = make(map[string]HeldBy)
 		maps.Copy(now.Campaigns, was.Campaigns)
 		change(&now)
-		if now.Ended == was.Ended && now.Equal(was.Hold) {
+		if !damaged && now.Ended == was.Ended && now.Equal(was.Hold) {
 			return nil
 		}
 		data, err := json.Marshal(now)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
 )
 
 // receipts begins the subjects of receipts: greenlight.receipt.<sequence of the notice>.
@@ -71,7 +73,7 @@ const listPatience = 5 * time.Second
 // Sending is false if no process has ever had a receiver.
 func List(ctx context.Context, js jetstream.JetStream) (list []Stored, sending bool, err error) {
 	stream, err := js.Stream(ctx, Stream)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	if err = events.WhyMissing(ctx, js, err); errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, false, nil
 	}
 	if err != nil {
