@@ -601,7 +601,8 @@ func TestCommands_SayThatARestoreIsIncomplete(t *testing.T) {
 		}
 	}
 	check(writing...)
-	check(point+" --dry-run", "status", "status --wait --timeout 5s", "why +12125550142", "hold", "resume", "trigger old", "doctor")
+	check(point+" --dry-run", "status", "status --wait --timeout 5s", "why +12125550142", "hold", "resume", "trigger old", "doctor",
+		"deadletters list", "deadletters show 1", "notices list", "events tail", "events replay --since 1h")
 
 	// With the ledger restored, the hold may still be missing. The marker is deleted meanwhile,
 	// because no bucket is created while it exists.

@@ -197,6 +197,17 @@ func publish(t *testing.T, js jetstream.JetStream, ids ...string) (stored int) {
 	return stored
 }
 
+// letter stores a dead letter and returns how many were acknowledged.
+func letter(t *testing.T, js jetstream.JetStream, key string) int {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if events.NewPublisher(js).DeadLetter(ctx, events.DeadLetter{Origin: "webhook", Reason: "not_an_event", Key: key, Body: []byte("{}")}) != nil {
+		return 0
+	}
+	return 1
+}
+
 // half restores from a file that is lost after it was checked.
 func half(t *testing.T, js jetstream.JetStream, path string, options backup.Options) (kept string) {
 	t.Helper()
@@ -236,8 +247,15 @@ func TestRestore_IsRepeatedAfterAnInterruption(t *testing.T) {
 		t.Errorf("got %v from a backup meanwhile, want %v", err, events.ErrRestoring)
 	}
 
-	_, err := open(t, options.Keep).Restore(t.Context(), js, backup.Options{Keep: path + ".unused", Alone: true})
+	synced := false
+	_, err := open(t, options.Keep).Restore(t.Context(), js, backup.Options{Keep: path + ".unused", Alone: true, Sync: func() {
+		restoring, err := events.Restoring(t.Context(), js)
+		synced = restoring && err == nil
+	}})
 	must(t, err)
+	if !synced {
+		t.Error("the disk was not synced while the restore was still marked as incomplete")
+	}
 	must(t, events.EnsureStreams(t.Context(), js, 1))
 	numbers, err := ledgerOf(t, js).AllNumbers(t.Context())
 	must(t, err)
@@ -250,13 +268,13 @@ func TestRestore_IsRepeatedAfterAnInterruption(t *testing.T) {
 	}
 }
 
-// Every event that was acknowledged before or during a restore is in the stream afterwards,
-// also after an interruption.
+// Every event and dead letter that was acknowledged before or during a restore is in its stream
+// afterwards, also after an interruption.
 func TestRestore_LosesNoEventThatArrivesMeanwhile(t *testing.T) {
 	t.Parallel()
 	js := filled(t)
 	path := written(t, js)
-	stop, stored := make(chan struct{}), make(chan int)
+	stop, stored, letters := make(chan struct{}), make(chan int), 0
 	go func() {
 		n := 0
 		for i := 0; ; i++ {
@@ -266,6 +284,7 @@ func TestRestore_LosesNoEventThatArrivesMeanwhile(t *testing.T) {
 				return
 			default:
 				n += publish(t, js, strconv.Itoa(i))
+				letters += letter(t, js, strconv.Itoa(i))
 			}
 		}
 	}()
@@ -277,6 +296,57 @@ func TestRestore_LosesNoEventThatArrivesMeanwhile(t *testing.T) {
 	must(t, err)
 	if got := int(count(t, js, events.StreamEvents)); got != 1+acknowledged || acknowledged == 0 {
 		t.Errorf("%d events are in the stream, want that of the backup and %d that were acknowledged", got, acknowledged)
+	}
+	if got := int(count(t, js, events.StreamDeadLetters)); got != letters || letters == 0 {
+		t.Errorf("%d dead letters are in the stream, want %d that were acknowledged", got, letters)
+	}
+}
+
+// A webhook alone stores events and dead letters, and its streams are no whole backup.
+func TestRestore_KeepsWhatAWebhookAloneStored(t *testing.T) {
+	t.Parallel()
+	path := written(t, filled(t))
+	js := testkit.JetStream(t, testkit.Embedded(t))
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	if publish(t, js, "meanwhile") != 1 || letter(t, js, "meanwhile") != 1 {
+		t.Fatal("nothing is stored")
+	}
+	_, err := open(t, path).Restore(t.Context(), js, backup.Options{Alone: true, Keep: path + ".before"})
+	must(t, err)
+	if count(t, js, events.StreamEvents) != 2 || count(t, js, events.StreamDeadLetters) != 1 {
+		t.Errorf("got %d events and %d dead letters, want 2 and 1", count(t, js, events.StreamEvents), count(t, js, events.StreamDeadLetters))
+	}
+}
+
+// The file with what is replaced replaces none: it could be the backup, or what an interrupted
+// restore kept.
+func TestRestore_KeepsTheDataInANewFileOnly(t *testing.T) {
+	t.Parallel()
+	js := filled(t)
+	path := written(t, js)
+	publish(t, js, "later")
+	was, err := os.ReadFile(path)
+	must(t, err)
+	refuses := func(keep, says string) {
+		t.Helper()
+		_, err := open(t, path).Restore(t.Context(), js, backup.Options{Replace: true, Alone: true, Keep: keep})
+		if err == nil || !strings.HasPrefix(err.Error(), "nothing was changed: ") || !strings.HasSuffix(err.Error(), says) {
+			t.Errorf("got %v, want that nothing was changed: %s", err, says)
+		}
+	}
+	refuses(path, path+" exists; choose another file with --keep")
+	refuses(filepath.Join(path+".missing", "before"), "; choose another place with --keep")
+	if restoring, err := events.Restoring(t.Context(), js); restoring || err != nil {
+		t.Errorf("restoring %t, %v", restoring, err)
+	}
+	// As after an interruption when EVENTS is in use again.
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: events.RestoreStream, Subjects: []string{"greenlight.restore.>"}})
+	must(t, err)
+	refuses(path, path+" exists; choose another file with --keep")
+	now, err := os.ReadFile(path)
+	must(t, err)
+	if !bytes.Equal(now, was) {
+		t.Error("the backup was replaced")
 	}
 }
 
@@ -325,6 +395,53 @@ func TestRestore_KeepsALaterHold(t *testing.T) {
 	if restoring, err := events.Restoring(t.Context(), js); restoring || err != nil {
 		t.Errorf("still restoring: %t, %v", restoring, err)
 	}
+}
+
+// A hold that only a running process knows, which puts it back, is newer than a resume that the
+// backup has.
+func TestRestore_LetsAProcessPutAHoldBack(t *testing.T) {
+	t.Parallel()
+	js := filled(t)
+	book := ledgerOf(t, js)
+	must(t, book.Hold(t.Context(), nil, ledger.HeldBy{By: "a", At: time.Now()}))
+	_, err := book.Resume(t.Context(), nil)
+	must(t, err)
+	path := written(t, js)
+	must(t, book.Hold(t.Context(), nil, ledger.HeldBy{By: "b", At: time.Now(), Reason: "emergency"}))
+	known, err := ledger.ReadHold(t.Context(), js)
+	must(t, err)
+	lost := testkit.JetStream(t, testkit.Embedded(t))
+	_, err = open(t, path).Restore(t.Context(), lost, backup.Options{Alone: true, Keep: path + ".before"})
+	must(t, err)
+	must(t, ledgerOf(t, lost).Restore(t.Context(), known, false)) // as package app does
+	hold, err := ledger.ReadHold(t.Context(), lost)
+	must(t, err)
+	if hold.All == nil || hold.All.Reason != "emergency" {
+		t.Errorf("got hold %+v, want the one that the process knew", hold)
+	}
+}
+
+// Of a hold that cannot be read, the safe side is that everything is on hold. That one in the
+// backup cannot be read stops the restore neither.
+func TestRestore_HoldsEverythingAfterADamagedHold(t *testing.T) {
+	t.Parallel()
+	js := filled(t)
+	path := written(t, js)
+	_, err := js.Publish(t.Context(), "$KV.LOOKS._hold", []byte("{"))
+	must(t, err)
+	damaged := filepath.Join(t.TempDir(), "damaged")
+	must(t, save(t.Context(), js, damaged))
+	for i, file := range []string{path, damaged} {
+		_, err = open(t, file).Restore(t.Context(), js, backup.Options{Replace: true, Alone: true, Keep: path + ".before" + strconv.Itoa(i)})
+		must(t, err)
+		hold, err := ledger.ReadHold(t.Context(), js)
+		must(t, err)
+		if hold.All == nil || hold.All.Reason != "the hold could not be read" {
+			t.Errorf("got hold %+v, want one of everything", hold)
+		}
+	}
+	_, err = ledgerOf(t, js).Resume(t.Context(), nil)
+	must(t, err)
 }
 
 // An interruption after the ledger's holds were restored, and before the later one was added.
@@ -418,13 +535,29 @@ func TestRestore_RefusesAnOlderFileAfterAnInterruption(t *testing.T) {
 	path := written(t, js)
 	options := backup.Options{Replace: true, Alone: true, Keep: path + ".before"}
 	half(t, js, path, options)
-	if _, err := open(t, older).Restore(t.Context(), js, options); err == nil || !strings.Contains(err.Error(), "nothing was changed: the restore that was interrupted had a newer backup") {
+	if _, err := open(t, older).Restore(t.Context(), js, options); err == nil || !strings.Contains(err.Error(), "nothing was changed: the interrupted restore used a newer backup") {
 		t.Errorf("got %v, want a refusal", err)
 	}
 	_, err := open(t, path).Restore(t.Context(), js, options)
 	must(t, err)
 	if got := int(count(t, js, events.StreamEvents)); got != 1+stored {
 		t.Errorf("%d events are in the stream, want %d", got, 1+stored)
+	}
+}
+
+// What an interrupted restore replaced can be restored, also if it has no event.
+func TestRestore_GoesBackToWhatWasReplaced(t *testing.T) {
+	t.Parallel()
+	path := written(t, filled(t))
+	js := filled(t)
+	must(t, js.DeleteStream(t.Context(), events.StreamEvents))
+	must(t, events.EnsureStreams(t.Context(), js, 1))
+	options := backup.Options{Alone: true, Keep: path + ".before"}
+	half(t, js, path, options)
+	_, err := open(t, options.Keep).Restore(t.Context(), js, backup.Options{Alone: true, Keep: path + ".unused"})
+	must(t, err)
+	if got := count(t, js, events.StreamEvents); got != 0 || publish(t, js, "later") != 1 {
+		t.Errorf("%d events are in the stream, want none and a new one", got)
 	}
 }
 
@@ -455,7 +588,7 @@ func TestRestore_RefusesWhatDoesNotFit(t *testing.T) {
 	js := filled(t)
 	path := written(t, js)
 	_, err := open(t, path).Restore(t.Context(), js, backup.Options{Replace: true, Keep: path + ".before", Room: 1 << 20})
-	if !errors.Is(err, backup.ErrNoRoom) || !strings.Contains(err.Error(), "nothing was changed: there is not enough room: the disk has 1 MB free, and 17 MB are needed") {
+	if !errors.Is(err, backup.ErrNoRoom) || !strings.Contains(err.Error(), "nothing was changed: there is not enough room: the disk has 1 MB free, but 17 MB are needed") {
 		t.Errorf("got %v, want %v", err, backup.ErrNoRoom)
 	}
 	if count(t, js, events.StreamEvents) != 1 || publish(t, js, "later") != 1 {
@@ -466,11 +599,16 @@ func TestRestore_RefusesWhatDoesNotFit(t *testing.T) {
 // A right that is only needed later is missed before anything is changed.
 func TestRestore_RefusesAUserWhoMayNotFinish(t *testing.T) {
 	t.Parallel()
-	users := []*server.User{{Username: "all"}}
-	for _, verb := range []string{"UPDATE", "DELETE", "RESTORE"} {
-		users = append(users, &server.User{Username: verb, Permissions: &server.Permissions{Publish: &server.SubjectPermission{
-			Deny: []string{"$JS.API.STREAM." + verb + ".KV_NUMBERS"},
-		}}})
+	users, denied := []*server.User{{Username: "all"}}, []string{
+		"$JS.API.STREAM.UPDATE.KV_NUMBERS", "$JS.API.STREAM.DELETE.KV_NUMBERS", "$JS.API.STREAM.RESTORE.KV_NUMBERS",
+		"$JS.API.STREAM.MSG.GET.EVENTS", "$JS.API.STREAM.MSG.GET.KV_LOOKS", "$JS.SNAPSHOT.RESTORE.>",
+		"greenlight.restore.>", "$JS.API.STREAM.DELETE.GREENLIGHT_RESTORE", "$JS.API.STREAM.MSG.GET.GREENLIGHT_RESTORE",
+		"$KV.LOOKS.>", "telnyx.event.>", "deadletter.>",
+	}
+	for i, subject := range denied {
+		users = append(users, &server.User{Username: strconv.Itoa(i), Permissions: &server.Permissions{
+			Publish: &server.SubjectPermission{Deny: []string{subject}},
+		}})
 	}
 	ns, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: testkit.MemoryDir(t), Users: users,
@@ -489,13 +627,14 @@ func TestRestore_RefusesAUserWhoMayNotFinish(t *testing.T) {
 	all := as("all")
 	fill(t, all, 1)
 	path := written(t, all)
-	for _, user := range users[1:] {
-		o := backup.Options{Replace: true, Alone: true, Keep: path + ".before." + user.Username}
-		if _, err := open(t, path).Restore(t.Context(), as(user.Username), o); !errors.Is(err, events.ErrNotPermitted) || !strings.Contains(err.Error(), "nothing was changed") {
-			t.Errorf("without %s: got %v, want %v", user.Username, err, events.ErrNotPermitted)
+	for i, subject := range denied {
+		user := strconv.Itoa(i)
+		o := backup.Options{Replace: true, Alone: true, Keep: path + ".before." + user}
+		if _, err := open(t, path).Restore(t.Context(), as(user), o); !errors.Is(err, events.ErrNotPermitted) || !strings.Contains(err.Error(), "nothing was changed") {
+			t.Errorf("without %s: got %v, want %v", subject, err, events.ErrNotPermitted)
 		}
-		if restoring, err := events.Restoring(t.Context(), all); restoring || err != nil || publish(t, all, "after "+user.Username) == 0 {
-			t.Errorf("without %s: restoring %t, %v", user.Username, restoring, err)
+		if restoring, err := events.Restoring(t.Context(), all); restoring || err != nil || publish(t, all, "after "+user) == 0 {
+			t.Errorf("without %s: restoring %t, %v", subject, restoring, err)
 		}
 	}
 	_, err = open(t, path).Restore(t.Context(), all, backup.Options{Replace: true, Alone: true, Keep: path + ".before.all"})
@@ -512,6 +651,33 @@ func TestRestore_RefusesASecondOne(t *testing.T) {
 		file := open(t, path)
 		go func() {
 			_, err := file.Restore(t.Context(), js, backup.Options{Replace: true, Keep: path + ".before" + strconv.Itoa(i)})
+			errs <- err
+		}()
+	}
+	first, second := <-errs, <-errs // the refusal comes first: a restore takes longer
+	if !errors.Is(first, backup.ErrBusy) || second != nil {
+		t.Errorf("got %v and %v, want %v and success", first, second, backup.ErrBusy)
+	}
+	if restoring, err := events.Restoring(t.Context(), js); restoring || err != nil || count(t, js, events.StreamEvents) != 1 {
+		t.Errorf("restoring %t, %v, %d events", restoring, err, count(t, js, events.StreamEvents))
+	}
+}
+
+// Of two that repeat an interrupted restore at once, one is refused, also if the question for
+// another restore is not answered in time.
+func TestRestore_RefusesASecondRepetition(t *testing.T) {
+	t.Parallel()
+	js := filled(t)
+	path := written(t, js)
+	everything, err := js.Conn().Subscribe(">", func(*nats.Msg) {})
+	must(t, err)
+	defer everything.Unsubscribe()
+	half(t, js, path, backup.Options{Replace: true, Alone: true, Keep: path + ".before"})
+	errs := make(chan error, 2)
+	for i := range 2 {
+		file := open(t, path)
+		go func() {
+			_, err := file.Restore(t.Context(), js, backup.Options{Replace: true, Keep: path + ".again" + strconv.Itoa(i)})
 			errs <- err
 		}()
 	}
