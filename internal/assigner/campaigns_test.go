@@ -116,7 +116,7 @@ func TestCampaigns_AReferenceBelongsToItsBrand(t *testing.T) {
 			t.Errorf("selects a campaign of %s: got %t, want %t", brand, got, want)
 		}
 		set := &plan.Set{Campaigns: []plan.Campaign{entry}}
-		if _, got := otherEntry(set, firstFiled, c); got != want {
+		if _, got := OtherEntry(set, firstFiled, c); got != want {
 			t.Errorf("otherEntry for a campaign of %s: got %t, want %t", brand, got, want)
 		}
 	}
