@@ -83,24 +83,18 @@ func (k inForce) choose(path string, names []string) ([]chosenCampaign, error) {
 // readChosen reads the campaigns, and returns each once, in the same order. Telnyx not
 // having one is not an error.
 func readChosen(ctx context.Context, client *telnyx.Client, concurrency int, chosen []chosenCampaign) ([]chosenCampaign, error) {
-	read := func(ctx context.Context, c *chosenCampaign) error {
-		c.campaign, c.err = assigner.ReadEntry(ctx, client, c.want)
-		if telnyx.IsNotFound(c.err) {
-			c.err = noCampaign(c.name)
-			return nil
-		}
-		return c.err
-	}
-	group, groupCtx := errgroup.WithContext(ctx)
+	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(concurrency)
 	for i := range chosen {
-		if i == 0 { // alone, so that an unreachable Telnyx is noticed once
-			if err := read(ctx, &chosen[i]); err != nil {
-				return nil, err
+		c := &chosen[i]
+		group.Go(func() error {
+			c.campaign, c.err = assigner.ReadEntry(ctx, client, c.want)
+			if telnyx.IsNotFound(c.err) {
+				c.err = noCampaign(c.name)
+				return nil
 			}
-			continue
-		}
-		group.Go(func() error { return read(groupCtx, &chosen[i]) })
+			return c.err
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err

@@ -230,6 +230,8 @@ func TestNumbersAssign_RefusesMoreThanThePlanAllows(t *testing.T) {
 	w.number("+12125550143", diffProfile, "", "")
 	const refusal = "+12125550143  refused  The campaign has as many numbers as it is allowed: the limit is 1."
 	w.wants(refusal, "", 3)(w.numbers("assign", "+12125550142", "+12125550143", "--campaign", "old", "--standalone"))
+	w.must(os.WriteFile(w.plans(), []byte("version: 2"), 0o600))
+	w.wants("", "nothing was sent: the campaign's max_numbers is unknown", 1)(w.numbers("assign", "+12125550143", "--campaign", oldID, "--standalone"))
 	w.inForce(w.hasLedger(), ledger.Campaign{ID: oldID, Plan: "old", TelnyxID: oldID, MaxNumbers: 1},
 		ledger.Number{Number: "+12125550142", State: ledger.Sendable, PlanPlace: "plans.yaml:8"})
 	w.wants(refusal, "", 3)(w.numbers("assign", "+12125550143", "--campaign", oldID))

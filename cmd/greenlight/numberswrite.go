@@ -59,7 +59,7 @@ func (c naming) entry(ctx context.Context, m *assigner.Manual, name string) (pla
 		return plan.Campaign{}, err
 	}
 	want, err = m.Entry(ctx, name)
-	planned, _ := assigner.EntryFor(set, found)
+	planned, _ := assigner.OtherEntry(set, "", found)
 	want.MaxNumbers = planned.MaxNumbers
 	return want, err
 }
@@ -119,8 +119,14 @@ func (c *numbersAssignCommand) Run(ctx context.Context, out output) error {
 	})
 }
 
-// wanted returns the entry that attaches to the campaign, without numbers.
+// wanted returns the entry that attaches to the campaign, without numbers. Plan files that do
+// not load may limit how many.
 func (c *numbersAssignCommand) wanted(ctx context.Context, m *assigner.Manual) (plan.Campaign, error) {
+	if c.Standalone && exists(c.Plans) {
+		if _, err := plan.Load(c.Plans); err != nil {
+			return plan.Campaign{}, fmt.Errorf("nothing was sent: the campaign's max_numbers is unknown, because the plan files do not load. Correct them, or name others with --plans: %w", err)
+		}
+	}
 	want, err := c.entry(ctx, m, c.Campaign)
 	if err != nil {
 		return want, err

@@ -74,8 +74,12 @@ func (c *statusCommand) Run(ctx context.Context, out output) error {
 	})
 }
 
-// readTimeout bounds reading the ledger. Half a million numbers take about 20 s.
-const readTimeout = 2 * time.Minute
+const (
+	// readTimeout bounds reading the ledger. Half a million numbers take about 20 s.
+	readTimeout = 2 * time.Minute
+	// readTries is how often it is read at most: a restart of the server may end a read.
+	readTries = 3
+)
 
 // read reads the status of what was named.
 func (c *statusCommand) read(ctx context.Context, js jetstream.JetStream) (s status.Snapshot, found bool, err error) {
@@ -154,15 +158,18 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 			return nil
 		}
 		// A campaign's record may arrive before those of its numbers, so everything is read again.
-		var err error
-		latest, found, err = c.read(ctx, js)
-		switch {
-		case err != nil && !js.Conn().IsConnected():
-			return nil // it is read again
-		case err == nil && found && latest.Progress() != status.NotYet:
-			return errSettled
+		for try := 1; ; try++ {
+			again, there, err := c.read(ctx, js)
+			switch {
+			case err == nil && there && again.Progress() != status.NotYet:
+				latest = again
+				return errSettled
+			case err == nil, !js.Conn().IsConnected():
+				return nil // there will be a change, or everything is read again after the outage
+			case ctx.Err() != nil || try == readTries:
+				return err
+			}
 		}
-		return err
 	}, func(why string) {
 		silent.Store(true)
 		if app.Width(out.Stdout) == 0 || !c.Watch { // the screen says it

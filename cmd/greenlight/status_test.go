@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"io"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,4 +68,37 @@ func TestStatus_WatchesAcrossARestartOfGreenlightUp(t *testing.T) {
 	shows(&stdout, "autumn")
 	end()
 	must(<-done)
+}
+
+// The server stops just when everything was attached, before that was read again. What was seen
+// last counts, not that nothing could be read.
+func TestStatus_WaitsOverAnOutageWithWhatItKnows(t *testing.T) {
+	t.Parallel()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := embedded.Start(embedded.Options{Dir: testkit.MemoryDir(t), Listen: true})
+	must(err)
+	stop := sync.OnceFunc(func() { must(server.Close()) })
+	t.Cleanup(stop)
+	js := testkit.JetStream(t, server)
+	must(events.EnsureStreams(t.Context(), js, 1))
+	book, err := ledger.Create(t.Context(), js, 1)
+	must(err)
+	_, err = book.PutCampaign(t.Context(), ledger.CampaignEntry{}, ledger.Campaign{ID: springID, Plan: "spring", Planned: true, Phase: ledger.PhaseApproved})
+	must(err)
+	_, err = book.PutNumber(t.Context(), ledger.NumberEntry{}, ledger.Number{Number: "+12125550142", CampaignID: springID, Plan: "spring", State: ledger.Sendable, Since: time.Now()})
+	must(err)
+	printed := writerFunc(func(line string) {
+		if strings.Contains(line, "+12125550142") {
+			stop()
+		}
+	})
+	err = run(t.Context(), []string{"status", "spring", "--wait", "--watch", "--json", "--timeout", "2s", "--nats-url", server.URL()}, output{printed, io.Discard})
+	if err != nil {
+		t.Errorf("got %v, want 0: the number is attached", err)
+	}
 }

@@ -226,7 +226,6 @@ func (c *campaigns) filed(ctx context.Context, calls int) (telnyx.Rows[telnyx.Ca
 		return filed, nil
 	}
 	for _, brand := range brands {
-
 		for page, pages := 1, 1; page <= pages && pages-page < calls && len(filed.All) < maxFiled; page++ {
 			found, total, err := c.telnyx.CampaignsPage(ctx, brand.BrandID, page)
 			calls--
@@ -250,9 +249,10 @@ func indexCampaigns(all []telnyx.Campaign) map[telnyx.CampaignID]telnyx.Campaign
 	return index
 }
 
-// otherEntry returns the set's entry, other than the one with the given key, that names the
-// campaign by one of its ids. Of several, it returns the one that counts.
-func otherEntry(set *plan.Set, key string, c telnyx.Campaign) (plan.Campaign, bool) {
+// OtherEntry returns the set's entry, other than the one with the given key, that names the
+// campaign by one of its ids. Of several, it returns the one that counts. An empty key leaves
+// out none.
+func OtherEntry(set *plan.Set, key string, c telnyx.Campaign) (plan.Campaign, bool) {
 	ids := []string{string(c.CampaignID), string(c.TCRCampaignID)}
 	if c.ReferenceID != "" {
 		ids = append(ids, plan.Campaign{ReferenceID: c.ReferenceID}.ID())
@@ -270,9 +270,6 @@ func otherEntry(set *plan.Set, key string, c telnyx.Campaign) (plan.Campaign, bo
 func namedTwice(duplicate plan.Campaign) string {
 	return fmt.Sprintf("the plan names this campaign twice, here and as %s (%s): put the numbers in one place", duplicate.ID(), duplicate.Position)
 }
-
-// EntryFor returns the set's entry for the campaign, whichever of its ids names it.
-func EntryFor(set *plan.Set, c telnyx.Campaign) (plan.Campaign, bool) { return otherEntry(set, "", c) }
 
 // isMissing reports that Telnyx does not have the campaign, or, with a 403, not for this
 // account. A second read must agree, see [missingReads].

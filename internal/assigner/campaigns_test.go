@@ -1,8 +1,13 @@
 package assigner
 
 import (
+	"io"
+	"net/http"
+	"strings"
 	"testing"
+	"time"
 
+	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
 	"greenlight/internal/telnyx/telnyxsim"
@@ -111,7 +116,7 @@ func TestCampaigns_AReferenceBelongsToItsBrand(t *testing.T) {
 			t.Errorf("selects a campaign of %s: got %t, want %t", brand, got, want)
 		}
 		set := &plan.Set{Campaigns: []plan.Campaign{entry}}
-		if _, got := otherEntry(set, firstFiled, c); got != want {
+		if _, got := OtherEntry(set, firstFiled, c); got != want {
 			t.Errorf("otherEntry for a campaign of %s: got %t, want %t", brand, got, want)
 		}
 	}
@@ -134,4 +139,33 @@ func TestReconcile_CountsTheNumbersOfTheCampaignThatWasRead(t *testing.T) {
 	if c := r.campaign(want.ID()); c.TelnyxID != secondFiled || c.Extras != 1 {
 		t.Errorf("got campaign %s with %d other numbers, want %s with 1", c.TelnyxID, c.Extras, secondFiled)
 	}
+}
+
+// At a wrong base URL, and during some outages of a gateway, everything is answered 404. That
+// says nothing about a campaign, however often it is read.
+func TestReconcile_EverythingIs404(t *testing.T) {
+	t.Parallel()
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{}, 1)
+	r.reconcile(testCampaign)
+	before := r.number(number)
+	r.config.Telnyx = &telnyx.Client{HTTPClient: &http.Client{Transport: everythingIs404{}}}
+	r.restart()
+	for range 3 {
+		r.advance(time.Minute)
+		err := r.tryReconcile(r.Context(), testCampaign)
+		if c := r.campaign(testCampaign); c.Phase == ledger.PhaseMissing || c.Reason != ledger.TelnyxUnavailable || c.NeedsPerson() || !strings.Contains(c.Detail, "base URL") {
+			t.Errorf("got %v, phase %s, reason %s, detail %q", err, c.Phase, c.Reason, c.Detail)
+		}
+	}
+	if after := r.number(number); after.State != before.State || after.NeedsPerson {
+		t.Errorf("the number became %s (%s), needs a person: %t", after.State, after.Reason, after.NeedsPerson)
+	}
+}
+
+// everythingIs404 answers as Telnyx does at a base URL without its version.
+type everythingIs404 struct{}
+
+func (everythingIs404) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusNotFound, Request: req, Body: io.NopCloser(strings.NewReader(`{"errors":[{"code":"10005","title":"Resource not found"}]}`))}, nil
 }

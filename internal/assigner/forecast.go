@@ -168,7 +168,7 @@ func (s *forecaster) readCampaigns(ctx context.Context) error {
 		return fmt.Errorf("plan %s: %w", s.entries[0].Plan.Name, s.entries[0].Err)
 	}
 	for _, e := range s.entries {
-		if duplicate, named := otherEntry(e.set, e.Plan.ID(), e.Campaign); named && e.Err == nil && duplicate.Rank() < e.Plan.Rank() {
+		if duplicate, named := OtherEntry(e.set, e.Plan.ID(), e.Campaign); named && e.Err == nil && duplicate.Rank() < e.Plan.Rank() {
 			e.Duplicate, e.Phase, e.Detail = &duplicate, ledger.PhaseUnknown, namedTwice(duplicate)
 		}
 	}

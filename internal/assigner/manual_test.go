@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
+	"greenlight/internal/events"
 	"greenlight/internal/ledger"
 	"greenlight/internal/plan"
 	"greenlight/internal/telnyx"
@@ -320,5 +323,20 @@ func TestManual_SharesTheLastPlaceWithAnAssigner(t *testing.T) {
 				t.Errorf("%d requests, want one", n)
 			}
 		})
+	}
+}
+
+// A restore may begin while the command asks for consent, or waits. The ledger has no hold then.
+func TestManual_WritesNothingOnceARestoreBegan(t *testing.T) {
+	t.Parallel()
+	number := numbered(1)[0]
+	r := newRig(t, telnyxsim.Options{}, 1)
+	r.plan(listed("other", otherCampaign, "+13125550199"))
+	m := r.manual()
+	_, err := r.config.JetStream.CreateStream(t.Context(), jetstream.StreamConfig{Name: events.RestoreStream})
+	r.must(err)
+	got := one2(r)(m.Assign(t.Context(), naming(testCampaign, number), false))
+	if got.Done || got.Sent || len(r.sim.Writes()) > 0 {
+		t.Errorf("got %+v and %d writes", got, len(r.sim.Writes()))
 	}
 }

@@ -116,7 +116,7 @@ func (a *Assigner) reconcile(ctx context.Context, req request) error {
 		return r.unread(ctx, err, true)
 	}
 	r.campaign = campaign
-	duplicate, named := otherEntry(r.set, r.req.key, campaign)
+	duplicate, named := OtherEntry(r.set, r.req.key, campaign)
 	switch {
 	case named && !r.planned:
 		a.observer.campaigns.learn(ledger.Campaign{

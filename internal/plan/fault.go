@@ -78,7 +78,8 @@ type collector struct {
 	count  map[string]int // by file
 }
 
-// add keeps a fault. The first one beyond the bound becomes a fault that says so.
+// add keeps a fault, with texts that are safe to print. The first one beyond the bound becomes
+// a fault that says so.
 func (c *collector) add(at Position, what, why, fix string) {
 	if c.full(at.File) {
 		return
@@ -90,7 +91,7 @@ func (c *collector) add(at Position, what, why, fix string) {
 	if c.full(at.File) {
 		what, why, fix = "file", fmt.Sprintf("has more than %d faults", maxFaults), "fix the others first to see the rest"
 	}
-	c.faults = append(c.faults, &Fault{at, what, why, fix})
+	c.faults = append(c.faults, &Fault{at, printable(what), printable(why), printable(fix)})
 }
 
 // full reports whether further faults of a file would be left out.

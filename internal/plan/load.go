@@ -74,12 +74,16 @@ func openFolder(name string) (folder *os.Root, root string, err error) {
 // no command for GitHub's or Azure's runners, which read one at the start of a line (::)
 // or anywhere in it (##).
 func Printable(path string) string {
-	name := escaped(filepath.ToSlash(path))
+	name := printable(filepath.ToSlash(path))
 	if strings.HasPrefix(name, "::") {
 		name = "./" + name
 	}
-	return strings.ReplaceAll(name, "##", `#\x23`)
+	return name
 }
+
+// printable returns a text on one line that holds no command for a terminal or for Azure's
+// runners.
+func printable(text string) string { return strings.ReplaceAll(escaped(text), "##", `#\x23`) }
 
 // escaped returns a text in which characters that do not print are escaped as in Go
 // strings. Text without any is returned as it is.
