@@ -603,7 +603,7 @@ func TestRestore_RefusesAUserWhoMayNotFinish(t *testing.T) {
 		"$JS.API.STREAM.UPDATE.KV_NUMBERS", "$JS.API.STREAM.DELETE.KV_NUMBERS", "$JS.API.STREAM.RESTORE.KV_NUMBERS",
 		"$JS.API.STREAM.MSG.GET.EVENTS", "$JS.API.STREAM.MSG.GET.KV_LOOKS", "$JS.SNAPSHOT.RESTORE.>",
 		"greenlight.restore.>", "$JS.API.STREAM.DELETE.GREENLIGHT_RESTORE", "$JS.API.STREAM.MSG.GET.GREENLIGHT_RESTORE",
-		"$KV.LOOKS.>", "telnyx.event.>", "deadletter.>",
+		"$JS.API.CONSUMER.CREATE.KV_NUMBERS.>", "$KV.LOOKS.>", "telnyx.event.>", "deadletter.>",
 	}
 	for i, subject := range denied {
 		users = append(users, &server.User{Username: strconv.Itoa(i), Permissions: &server.Permissions{

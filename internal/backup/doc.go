@@ -26,11 +26,11 @@
 //     Until here nothing is changed.
 //  2. It creates the stream [events.RestoreStream], the marker. While that exists, no other
 //     process creates or updates a stream.
-//  3. It seals EVENTS and the ledger, and copies the hold and later events to the marker. It
-//     waits for requests that are under way, deletes all streams, and waits until running
-//     processes have noticed.
+//  3. It seals EVENTS, dead letters and the ledger, and copies the hold and what is later than
+//     the backup to the marker. It waits for requests that are under way, deletes all streams,
+//     and waits until running processes have noticed.
 //  4. It restores all but EVENTS, adds the hold to the ledger, restores EVENTS, publishes the
-//     later events, and deletes the marker.
+//     later events and dead letters, and deletes the marker.
 //
 // After an interruption, all steps are repeated: what they copy is either still in its stream
 // or in the marker.

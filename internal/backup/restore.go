@@ -181,7 +181,7 @@ func (s *restore) mayFinish(ctx context.Context) error {
 			subjects = append(subjects, "$JS.API.STREAM."+request+"."+name)
 		}
 		if bucket, ok := strings.CutPrefix(name, "KV_"); ok {
-			subjects = append(subjects, "$KV."+bucket+".probe")
+			subjects = append(subjects, "$KV."+bucket+".probe", "$JS.API.CONSUMER.CREATE."+name+".probe")
 		}
 	}
 	return events.MayPublishAll(ctx, s.js.Conn(), subjects)
