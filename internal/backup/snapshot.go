@@ -124,6 +124,13 @@ func send(ctx context.Context, nc *nats.Conn, subject string, body []byte) (a an
 	ctx, cancel := context.WithTimeout(ctx, chunkTimeout)
 	defer cancel()
 	reply, err := nc.RequestWithContext(ctx, subject, body)
+	// Nobody has received it. In a cluster, another server may just have begun to listen.
+	for try := 0; errors.Is(err, nats.ErrNoResponders) && try < 50; try++ {
+		if err := wait(ctx, 100*time.Millisecond); err != nil {
+			return answer{}, err
+		}
+		reply, err = nc.RequestWithContext(ctx, subject, body)
+	}
 	if err != nil {
 		return answer{}, fmt.Errorf("request on %s: %w", subject, err)
 	}
