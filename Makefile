@@ -91,7 +91,7 @@ vet: $(STATICCHECK) ## run go vet and staticcheck
 	cd deploy/release/plantest && $(GO) vet .
 
 # Suites of which the usual run has a part, or which the race detector makes lenient.
-FULL = Dialects|EveryNotification|Flood|Cluster|RollingRestart|Replicas|SilentServer|Hostile|Rival|Beside|TenMebibytes|Torture|TwoCommands|NewPlanNames|PlanImport|Strangers|TwoReadings|KeepsItsPromises|LoadsToTheSame|EveryReason|UnknownWords|Cost_|Pace_|ASmallCampaign
+FULL = Dialects|EveryNotification|Flood|Cluster|NoLeader|RollingRestart|Replicas|SilentServer|Hostile|Rival|Beside|TenMebibytes|GreatestSize|Torture|TwoCommands|NewPlanNames|PlanImport|Strangers|TwoReadings|KeepsItsPromises|LoadsToTheSame|EveryReason|UnknownWords|Cost_|Pace_|ASmallCampaign
 
 test: ## run all tests with the race detector, large ones in full without it, and the test modules in deploy/
 	$(GO) test -race -timeout 20m ./...

@@ -1,6 +1,9 @@
 package plan
 
-import "os"
+import (
+	"os"
+	"testing"
+)
 
 // full says that hostile files are as large as a file may be. It is testkit.Full, without
 // the servers that testkit links.
@@ -16,4 +19,12 @@ func part(n int) int {
 		return n
 	}
 	return n / 40
+}
+
+// skipUnderRace skips a test of one goroutine that the race detector makes ten times slower.
+func skipUnderRace(t *testing.T) {
+	t.Helper()
+	if underRace {
+		t.Skip("it takes 10 s with the race detector, and has one goroutine; make test runs it without")
+	}
 }

@@ -13,6 +13,7 @@ import (
 // large as a plan may be. Each must give a fault, and must not take more memory than a
 // plan of that size full of numbers.
 func TestLoad_HostileFilesAreBounded(t *testing.T) {
+	skipUnderRace(t)
 	fill := func(begin, repeat, end string) string {
 		return begin + strings.Repeat(repeat, (hostileSize-len(begin)-len(end))/len(repeat)) + end
 	}
@@ -148,6 +149,7 @@ func TestLoad_AcceptsAPlanOfTenMebibytes(t *testing.T) {
 }
 
 func TestLoad_AcceptsAFileOfTheGreatestSize(t *testing.T) {
+	skipUnderRace(t)
 	plan := small("a", "a", "+15551234567")
 	data := append(plan, bytes.Repeat([]byte("#"), maxFileSize-len(plan))...)
 	if _, err := LoadBytes("plan.yaml", data); err != nil {

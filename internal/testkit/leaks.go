@@ -12,6 +12,8 @@ func ServerLeaks() []goleak.Option {
 		// Waits some seconds for an answer that a server which was shut down just
 		// after its streams were made no longer gives.
 		goleak.IgnoreAnyFunction(server + "(*stream).trySetupSourceConsumer.func3"),
+		// Answers half a second later where a stream has no leader.
+		goleak.IgnoreAnyFunction(server + "(*stream).processClusterStreamInfoRequest"),
 		// The store of a batch that was not complete when the server was shut down.
 		goleak.IgnoreAnyFunction(server + "(*fileStore).flushStreamStateLoop"),
 		goleak.IgnoreAnyFunction(server + "(*msgBlock).flushLoop"),

@@ -40,7 +40,7 @@ import (
 func onlyInFull(t *testing.T) {
 	t.Helper()
 	if !testkit.Full {
-		t.Skip("a loaded cluster takes a minute of both cores; make test runs this with GREENLIGHT_FULL=1")
+		t.Skip("a cluster that is loaded or loses its majority takes 20 s to a minute; make test runs this with GREENLIGHT_FULL=1")
 	}
 }
 

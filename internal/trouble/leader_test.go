@@ -56,6 +56,7 @@ func TestLeaderChange_LosesNothing(t *testing.T) {
 // deliveries are accepted again when one server is back.
 func TestNoLeader_IsReported(t *testing.T) {
 	t.Parallel() // it counts no goroutines
+	onlyInFull(t)
 	cluster := testkit.StartCluster(t)
 	fs := openFronts(t, func() *nats.Conn { return connect(t, cluster.URL()) }, 3)
 	ls := startLoads(fs, 0)

@@ -47,9 +47,9 @@ func TestMain(m *testing.M) {
 	testkit.Main()
 	flag.Parse()
 	// Each loads the machine. With more at once, deliveries are cut off by timeouts.
-	atOnce := "3"
+	atOnce := "6"
 	if testkit.UnderRace {
-		atOnce = "2"
+		atOnce = "3"
 	}
 	if err := flag.Set("test.parallel", atOnce); err != nil {
 		panic(err)
@@ -339,11 +339,13 @@ func startLoads(fs fronts, padding int) *loads {
 func (l *load) post(ctx context.Context, id string, padding int) {
 	code, err := l.f.deliver(id, padding)
 	l.note(id, code, err)
-	if code != http.StatusOK { // a refusal may come at once, with Retry-After
-		select {
-		case <-ctx.Done():
-		case <-time.After(20 * time.Millisecond):
-		}
+	if code == http.StatusOK && long() {
+		return
+	}
+	// Either may come at once, and other tests run beside this one.
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Millisecond):
 	}
 }
 
@@ -454,7 +456,7 @@ func assertKept(t *testing.T, nc *nats.Conn, ids []string) {
 // readEvents reads the whole stream of events once: the copies of each message id, the
 // messages of each batch, and the sequence that ended each batch.
 func readEvents(ctx context.Context, js jetstream.JetStream) (copies, batches map[string]int, last map[string]string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, patience/6) // a request that an election loses is repeated
 	defer cancel()
 	stream, err := js.Stream(ctx, events.StreamEvents)
 	if err != nil {
