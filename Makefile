@@ -91,11 +91,11 @@ vet: $(STATICCHECK) ## run go vet and staticcheck
 	cd deploy/release/plantest && $(GO) vet .
 
 # Suites of which the usual run has a part, or which the race detector makes lenient.
-FULL = Dialects|EveryNotification|Flood|Cluster|NoLeader|RollingRestart|Replicas|SilentServer|Hostile|Rival|Beside|TenMebibytes|GreatestSize|Torture|TwoCommands|NewPlanNames|PlanImport|Strangers|TwoReadings|KeepsItsPromises|LoadsToTheSame|EveryReason|UnknownWords|Cost_|Pace_|ASmallCampaign
+FULL = Dialects|EveryNotification|Flood|Cluster|OutsideServer|NoLeader|RollingRestart|Replicas|SilentServer|Hostile|Rival|Beside|TenMebibytes|GreatestSize|Torture|TwoCommands|NewPlanNames|PlanImport|Strangers|TwoReadings|KeepsItsPromises|LoadsToTheSame|EveryReason|UnknownWords|Cost_|Pace_|ASmallCampaign
 
 test: ## run all tests with the race detector, large ones in full without it, and the test modules in deploy/
 	$(GO) test -race -timeout 20m ./...
-	GREENLIGHT_FULL=1 $(GO) test -timeout 20m -run "$(FULL)|Scripts|Docs" ./internal/plan ./internal/telnyx ./internal/webhook ./internal/trouble ./internal/torture ./internal/endtoend ./internal/assigner ./cmd/greenlight
+	GREENLIGHT_FULL=1 $(GO) test -timeout 20m -run "$(FULL)|Scripts|Docs" ./internal/plan ./internal/ledger ./internal/telnyx ./internal/webhook ./internal/trouble ./internal/torture ./internal/endtoend ./internal/assigner ./cmd/greenlight
 	cd deploy/monitoring/ruletest && $(GO) test -count=1 .
 	cd deploy/deploytest && $(GO) test .
 	cd deploy/linetest && $(GO) test -count=1 .

@@ -224,6 +224,9 @@ func TestBackup_OfUpRestoresWhatIsLost(t *testing.T) {
 }
 
 func TestBackup_OfAnOutsideServerRestoresWhatIsLost(t *testing.T) {
+	if !testkit.Full {
+		t.Skip("it takes 14 s, most of which is as with greenlight up; make test runs this with GREENLIGHT_FULL=1")
+	}
 	t.Parallel()
 	newBackedUp(t, false).isRestored()
 }
