@@ -57,6 +57,7 @@ func TestReconcileFailures_QueuesThePlannedCampaignsOnce(t *testing.T) {
 }
 
 func TestReconcileFailures_KeepsTheTimeAfterAnError(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, telnyxsim.Options{}, 1)
 	r.sim.Inject(telnyxsim.Fault{PathPrefix: "/webhook_deliveries", Kind: telnyxsim.StatusFault(503, `{}`), Times: -1})
 	since := r.a.now().Add(-time.Hour)

@@ -30,6 +30,7 @@ func (r *rig) mark() {
 }
 
 func TestPlanMark_SaysWhetherAllOfThePlanWasReconciled(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, telnyxsim.Options{}, 2)
 	steps := []struct {
 		what    string
