@@ -17,7 +17,7 @@ func ownedByUs(folder string) error {
 	}
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if ok && int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("data folder %s belongs to user id %d: run the command as that user", folder, owner.Uid)
+		return fmt.Errorf("data folder %s belongs to user id %d: run the command as that user, for example with setpriv --reuid %d --clear-groups", folder, owner.Uid, owner.Uid)
 	}
 	return nil
 }

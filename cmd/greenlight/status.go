@@ -166,8 +166,13 @@ func (c *statusCommand) follow(ctx context.Context, js jetstream.JetStream, out 
 				return errSettled
 			case err == nil, !js.Conn().IsConnected():
 				return nil // there will be a change, or everything is read again after the outage
-			case ctx.Err() != nil || try == readTries:
+			case try == readTries:
 				return err
+			}
+			select {
+			case <-ctx.Done():
+				return err
+			case <-time.After(time.Second):
 			}
 		}
 	}, func(why string) {

@@ -651,12 +651,12 @@ func (r *reconcile) unread(ctx context.Context, cause error, ofCampaign bool) er
 			check = r.a.breaker.check(ctx)
 		}
 		switch check {
+		case "":
+			return r.missing(ctx, cause)
 		case telnyx.ClassRefused:
 			cause, class = fmt.Errorf("%w: %w", telnyx.ErrNoAPI, cause), telnyx.ClassTransient
-		case telnyx.ClassTransient:
-			class = check
 		default:
-			return r.missing(ctx, cause)
+			class = check
 		}
 	}
 	reason := ledger.TelnyxUnavailable

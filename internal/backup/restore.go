@@ -135,6 +135,11 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 	if err := s.fits(ctx, found); err != nil {
 		return "", err
 	}
+	if interrupted {
+		if err := s.claim(ctx); err != nil {
+			return "", err
+		}
+	}
 	// An interrupted restore kept what was there before it sealed EVENTS, which it restores last.
 	inUse := len(found) > 0 && found[0].Config.Name == events.StreamEvents && !found[0].Config.Sealed
 	if inUse || len(found) > 0 && !interrupted {
@@ -143,10 +148,10 @@ func (s *restore) prepare(ctx context.Context) (kept string, err error) {
 		}
 		kept = s.options.Keep
 	}
-	if interrupted {
-		return kept, s.claim(ctx)
+	if !interrupted {
+		err = s.mark(ctx)
 	}
-	return kept, s.mark(ctx)
+	return kept, err
 }
 
 // keep writes a backup of what is replaced. It replaces no file, which may be the backup, or
@@ -236,7 +241,9 @@ func (s *restore) mark(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("create stream %s: %w", events.RestoreStream, err)
 	}
-	if err := s.claim(ctx); err != nil {
+	if err := s.claim(ctx); errors.Is(err, ErrBusy) {
+		return err // it belongs to another restore now
+	} else if err != nil {
 		return errors.Join(err, s.js.DeleteStream(context.WithoutCancel(ctx), events.RestoreStream))
 	}
 	return nil
@@ -302,6 +309,9 @@ func (s *restore) replace(ctx context.Context) error {
 	if err := s.returnEvents(ctx); err != nil {
 		return fmt.Errorf("return the events: %w", err)
 	}
+	if err := s.limit(ctx); err != nil {
+		return err
+	}
 	if s.options.Sync != nil {
 		s.options.Sync()
 	}
@@ -359,10 +369,10 @@ func (s *restore) carryLater(ctx context.Context, was Stream) error {
 	if err != nil {
 		return err
 	}
-	return events.Later(ctx, stream, was.State, func(msg *nats.Msg) error {
+	return events.Later(ctx, stream, was.State, func(msg *nats.Msg, stored *jetstream.RawStreamMsg) error {
 		// The id of a dead letter has the sequence of its event, which another event may get.
-		if id := msg.Header.Get(jetstream.MsgIDHeader); name == events.StreamDeadLetters && id != "" && !strings.HasPrefix(id, restored) {
-			msg.Header.Set(jetstream.MsgIDHeader, restored+id)
+		if id := msg.Header.Get(jetstream.MsgIDHeader); name == events.StreamDeadLetters && !strings.HasPrefix(id, restored) {
+			msg.Header.Set(jetstream.MsgIDHeader, fmt.Sprintf("%s%d-%d", restored, stored.Sequence, stored.Time.UnixNano()))
 		}
 		msg.Subject = subjectEvent + msg.Subject
 		_, err := s.js.PublishMsg(ctx, msg)
@@ -395,6 +405,9 @@ func (s *restore) fill(ctx context.Context) error {
 		content, err := s.archive.Open(entry(name))
 		if err != nil {
 			return err
+		}
+		if carries(name) {
+			stream.Config.MaxBytes = -1 // until what is carried over is back; see [restore.limit]
 		}
 		err = restoreStream(ctx, s.js.Conn(), stream, content)
 		if err = errors.Join(err, content.Close()); err != nil {
@@ -431,6 +444,20 @@ func (s *restore) returnEvents(ctx context.Context) error {
 		_, err := s.js.PublishMsg(ctx, msg)
 		return err
 	})
+}
+
+// limit sets the limits of the streams that were restored without one. They may be full.
+func (s *restore) limit(ctx context.Context) error {
+	for _, stream := range s.Streams {
+		if !carries(stream.Config.Name) {
+			continue
+		}
+		stream.Config.Replicas = copies(s.js.Conn(), stream)
+		if _, err := s.js.UpdateStream(ctx, stream.Config); err != nil {
+			return fmt.Errorf("set the limits of stream %s: %w", stream.Config.Name, err)
+		}
+	}
+	return nil
 }
 
 // carried visits the marker's messages of a subject.

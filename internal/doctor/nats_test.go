@@ -183,6 +183,7 @@ func TestNATS_ChecksACluster(t *testing.T) {
 	must(t, err)
 	testkit.Within(t, time.Minute, func() error { return events.EnsureStreams(t.Context(), js, 3) })
 	testkit.Within(t, time.Minute, func() error { _, err := ledger.Create(t.Context(), js, 3); return err })
+	testkit.Within(t, time.Minute, func() error { return events.CanPublish(t.Context(), js) }) // the server knows where the stream is
 	var monitors []string
 	for _, ns := range cluster.Servers {
 		monitors = append(monitors, "http://"+ns.MonitorAddr().String())

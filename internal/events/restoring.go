@@ -52,10 +52,10 @@ func RefuseRestoring(ctx context.Context, js jetstream.JetStream) error {
 }
 
 // Later visits the messages that the stream got after it was in a state, or in a stream that
-// replaced it, as they were published. Of EVENTS it leaves out triggers, which are requested
+// replaced it, as they were published and as they were stored. Of EVENTS it leaves out triggers, which are requested
 // again. The time alone does not say what is later: clocks may be set back. The stream must not
 // allow direct reads: those may be answered by a copy that lags behind.
-func Later(ctx context.Context, stream jetstream.Stream, was jetstream.StreamState, visit func(*nats.Msg) error) error {
+func Later(ctx context.Context, stream jetstream.Stream, was jetstream.StreamState, visit func(_ *nats.Msg, stored *jetstream.RawStreamMsg) error) error {
 	name, subjects := stream.CachedInfo().Config.Name, ">"
 	if name == StreamEvents {
 		subjects = subjectEvents + ">"
@@ -75,7 +75,7 @@ func Later(ctx context.Context, stream jetstream.Stream, was jetstream.StreamSta
 		maps.DeleteFunc(stored.Header, func(key string, _ []string) bool {
 			return isNATSHeader(key) && key != jetstream.MsgIDHeader
 		})
-		if err := visit(&nats.Msg{Subject: stored.Subject, Header: stored.Header, Data: stored.Data}); err != nil {
+		if err := visit(&nats.Msg{Subject: stored.Subject, Header: stored.Header, Data: stored.Data}, stored); err != nil {
 			return err
 		}
 	}

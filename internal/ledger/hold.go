@@ -114,8 +114,8 @@ func decodeHold(data []byte) (record holdRecord, err error) {
 	return record, nil
 }
 
-// ReadHold returns the hold; see also [ErrHoldDamaged]. It asks the leader of the stream, so it never misses a stored
-// hold; a replica that lags behind may answer a bucket's Get. If no assigner ever ran, or
+// ReadHold returns the hold; see also [ErrHoldDamaged]. It asks the leader of the stream, so it
+// never misses a stored hold; a replica that lags behind may answer a bucket's Get. If no assigner ever ran, or
 // the bucket was lost, the error matches [jetstream.ErrStreamNotFound].
 func ReadHold(ctx context.Context, js jetstream.JetStream) (Hold, error) {
 	record, _, err := readHold(ctx, js)

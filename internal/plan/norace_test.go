@@ -2,5 +2,5 @@
 
 package plan
 
-// underRace says that the race detector is on.
+// underRace says that the race detector is off.
 const underRace = false

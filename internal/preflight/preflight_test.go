@@ -560,6 +560,20 @@ func TestCheck_StopsWhenItsContextEnds(t *testing.T) {
 }
 
 // An error that says what was done so far is not replaced because the command was stopped.
+// At a wrong base URL a list could seem to be empty.
+func TestExplain_SaysThatTheBaseURLIsWrong(t *testing.T) {
+	t.Parallel()
+	a := springAccount(t)
+	a.Inject(telnyxsim.Fault{Times: -1, Kind: telnyxsim.StatusFault(404, `{"errors":[{"code":"10005","title":"Resource not found"}]}`)})
+	_, err := a.client.Assignments(t.Context(), 0)
+	got := fmt.Sprint(preflight.Explain(t.Context(), err))
+	for _, words := range []string{"Every request is answered 404", "TELNYX_BASE_URL", telnyx.DefaultBaseURL} {
+		if !strings.Contains(got, words) {
+			t.Errorf("got %q, want %q in it", got, words)
+		}
+	}
+}
+
 func TestExplain_KeepsWhatAnInterruptedCommandSays(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancelCause(t.Context())

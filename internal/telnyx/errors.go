@@ -183,9 +183,9 @@ func (e *UnreadableError) Unwrap() error { return e.Err }
 // IsWhole reports whether the answer arrived whole, so that it is what Telnyx says.
 func (e *UnreadableError) IsWhole() bool { return e.whole }
 
-// ErrNoAPI is matched by the error of a list if Telnyx answers 404 to all lists, as it does
+// ErrNoAPI is matched by an error if Telnyx answers 404 to everything, as it does
 // at a base URL without its version.
-var ErrNoAPI = errors.New("the API is not at this base URL")
+var ErrNoAPI = errors.New("every request is answered 404: the base URL is wrong, or the account has nothing yet")
 
 // IsNotFound reports whether err says that Telnyx has no such record: a 404 with
 // one of Telnyx's codes in it, or [CodeNotFound]. A 404 with another body does not count,
@@ -195,7 +195,7 @@ var ErrNoAPI = errors.New("the API is not at this base URL")
 // serves such records under the path; see [Is404].
 func IsNotFound(err error) bool {
 	e, ok := errors.AsType[*APIError](err)
-	if !ok || e.routeUnknown {
+	if !ok || e.routeUnknown || errors.Is(err, ErrNoAPI) {
 		return false
 	}
 	if e.has(CodeNotFound) {

@@ -152,7 +152,7 @@ func list[T any](ctx context.Context, c *Client, l listing[T]) (Rows[T], error) 
 			// where Telnyx has no API at all.
 			if !c.state().answered.Load() {
 				if err := c.CheckKey(ctx); IsNotFound(err) {
-					return Rows[T]{}, fmt.Errorf("%w: %v", ErrNoAPI, err) // IsNotFound must not match
+					return Rows[T]{}, fmt.Errorf("%w: %w", ErrNoAPI, err)
 				} else if err != nil {
 					return Rows[T]{}, err
 				}

@@ -24,7 +24,7 @@ const maxProbes = 500
 // sequence for the next page, 0 at the end.
 func deadLettersBefore(ctx context.Context, js jetstream.JetStream, before uint64) (list []events.StoredLetter, older uint64, total int, err error) {
 	stream, err := js.Stream(ctx, events.StreamDeadLetters)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	if err = events.WhyMissing(ctx, js, err); errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, 0, 0, nil
 	}
 	if err != nil {
