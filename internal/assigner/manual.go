@@ -418,7 +418,7 @@ func whyNot(n ledger.Number) string {
 	case "":
 		return "Another request for it is not finished. Run the command again in a minute."
 	case ledger.Queued:
-		return "Not sent: the command was interrupted. Run it again."
+		return "Not sent: the command was interrupted, or a restore is in progress. Run it again."
 	}
 	why := n.Reason.Advice().Why
 	if n.Reason == ledger.CampaignFull && n.Request.Outcome != ledger.Refused { // nothing was sent

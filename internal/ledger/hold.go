@@ -286,13 +286,12 @@ func (l *Ledger) changeHold(ctx context.Context, change func(*holdRecord)) error
 // WatchHold calls changed with the current hold and after each change. It returns nil when
 // ctx ends. Use it to show a hold; before a write, call [Ledger.ReadHold]. After an error,
 // for example if the bucket was lost, changes may be missed: start a new watch. Changed is
-// called from one goroutine. A damaged record is ignored.
+// called from one goroutine. A damaged record counts as everything on hold.
 func (l *Ledger) WatchHold(ctx context.Context, changed func(Hold)) error {
 	var now Hold
 	return l.watch(ctx, 0, func() { changed(now) }, source{l.state, holdKey, func(kve jetstream.KeyValueEntry) {
-		if record, err := decodeHold(kve.Value()); err == nil {
-			now = record.Hold
-		}
+		record, _ := decodeHold(kve.Value()) // a damaged one is a hold of everything
+		now = record.Hold
 	}})
 }
 

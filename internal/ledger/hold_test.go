@@ -311,3 +311,17 @@ func TestReadHold_OfAClusterIsTheLatest(t *testing.T) {
 		}
 	}
 }
+
+// A hold that cannot be read counts as one of everything.
+func TestWatchHold_OfADamagedRecordHoldsEverything(t *testing.T) {
+	t.Parallel()
+	book, js := start(t)
+	_, err := js.Publish(t.Context(), "$KV.LOOKS._hold", []byte("{"))
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var got ledger.Hold
+	must(t, book.WatchHold(ctx, func(h ledger.Hold) { got = h; cancel() }))
+	if got.All == nil {
+		t.Errorf("got %+v, want a hold of everything", got)
+	}
+}

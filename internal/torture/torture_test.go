@@ -72,7 +72,7 @@ type scale struct {
 const patience = 4 * time.Minute
 
 var (
-	brief = scale{size: 2, rounds: 5, span: 3 * time.Second, alone: 0}
+	brief = scale{size: 2, rounds: 4, span: 2 * time.Second, alone: 0}
 	short = scale{size: 3, rounds: 12, span: 10 * time.Second, alone: 0}
 	long  = scale{size: 10, rounds: 34, span: 40 * time.Second, alone: 15 * time.Second}
 )
