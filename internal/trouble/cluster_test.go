@@ -36,14 +36,6 @@ import (
 	"greenlight/internal/testkit"
 )
 
-// onlyInFull skips a test whose promises other tests of this package show on a smaller scale.
-func onlyInFull(t *testing.T) {
-	t.Helper()
-	if !testkit.Full && !long() {
-		t.Skip("a cluster that is loaded or loses its majority takes 20 s to a minute; make test runs this with GREENLIGHT_FULL=1")
-	}
-}
-
 // Each server of a cluster stops and comes back while deliveries come in and 300
 // numbers are attached: the leader of the stream, the leader of the consumer, and those
 // that lead nothing. A leader that stops hands over, often before a delivery notices. So

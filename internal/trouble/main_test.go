@@ -99,6 +99,14 @@ func rounds(few int) int {
 	return few
 }
 
+// onlyInFull skips a test whose promises other tests of this package show on a smaller scale.
+func onlyInFull(t *testing.T) {
+	t.Helper()
+	if !testkit.Full && !long() {
+		t.Skip("a cluster that is loaded or loses its majority takes 20 s to a minute; make test runs this with GREENLIGHT_FULL=1")
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
