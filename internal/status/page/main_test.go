@@ -33,7 +33,7 @@ import (
 func TestMain(m *testing.M) {
 	flag.Parse()
 	// Most tests wait for the browser, or for something else to happen.
-	_ = flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)))
+	_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 	goleak.VerifyTestMain(withBrowser{m}, testkit.ServerLeaks()...)
 }
 
