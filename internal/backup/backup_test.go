@@ -694,21 +694,7 @@ func TestRestore_RefusesASecondOne(t *testing.T) {
 	t.Parallel()
 	js := filled(t)
 	path := written(t, js)
-	errs := make(chan error, 2)
-	for i := range 2 {
-		file := open(t, path)
-		go func() {
-			_, err := file.Restore(t.Context(), js, backup.Options{Replace: true, Keep: path + ".before" + strconv.Itoa(i)})
-			errs <- err
-		}()
-	}
-	first, second := <-errs, <-errs // the refusal comes first: a restore takes longer
-	if !errors.Is(first, backup.ErrBusy) || second != nil {
-		t.Errorf("got %v and %v, want %v and success", first, second, backup.ErrBusy)
-	}
-	if restoring, err := events.Restoring(t.Context(), js); restoring || err != nil || count(t, js, events.StreamEvents) != 1 {
-		t.Errorf("restoring %t, %v, %d events", restoring, err, count(t, js, events.StreamEvents))
-	}
+	oneOfTwo(t, js, path, path+".before")
 }
 
 // Of two that repeat an interrupted restore at once, one is refused, also if the question for
@@ -721,11 +707,17 @@ func TestRestore_RefusesASecondRepetition(t *testing.T) {
 	must(t, err)
 	defer everything.Unsubscribe()
 	half(t, js, path, backup.Options{Replace: true, Alone: true, Keep: path + ".before"})
+	oneOfTwo(t, js, path, path+".again")
+}
+
+// oneOfTwo starts two restores at once, of which one must be refused.
+func oneOfTwo(t *testing.T, js jetstream.JetStream, path, keep string) {
+	t.Helper()
 	errs := make(chan error, 2)
 	for i := range 2 {
 		file := open(t, path)
 		go func() {
-			_, err := file.Restore(t.Context(), js, backup.Options{Replace: true, Keep: path + ".again" + strconv.Itoa(i)})
+			_, err := file.Restore(t.Context(), js, backup.Options{Replace: true, Keep: keep + strconv.Itoa(i)})
 			errs <- err
 		}()
 	}
